@@ -1,0 +1,86 @@
+"""The error tree of Xueqing. Retrying reads the *type*, never the message.
+
+    XueqingError
+    ├── Terminal                 trying again as it is will fail again; the message says what to change
+    │   ├── BadConfiguration     a setting, a pack or a path is wrong
+    │   ├── LakeMismatch         the lake belongs to another log, or has a schema this version does not know
+    │   ├── LogTruncated         the log no longer holds records that the lake has not covered
+    │   ├── BuildFailed          a model or a test of the warehouse failed; nothing was published
+    │   ├── NotPublished         there is no published warehouse yet
+    │   ├── BadSource            an importer cannot read its source at all
+    │   └── IdentityError        the vault cannot be opened, or holds no such person
+    └── Transient                worth trying again
+        ├── LogUnavailable       the broker or the file cannot be reached at the moment
+        ├── BuildInProgress      another process is building; two cannot
+        └── CommitRefused        another sink owns the partition now; start again from the lake
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BadConfiguration",
+    "BadSource",
+    "BuildFailed",
+    "BuildInProgress",
+    "CommitRefused",
+    "IdentityError",
+    "LakeMismatch",
+    "LogTruncated",
+    "LogUnavailable",
+    "NotPublished",
+    "Terminal",
+    "Transient",
+    "XueqingError",
+]
+
+
+class XueqingError(Exception):
+    """Root of every error that Xueqing raises on purpose."""
+
+
+class Terminal(XueqingError):
+    """Trying again as it is will fail again."""
+
+
+class Transient(XueqingError):
+    """Trying again may succeed."""
+
+
+class BadConfiguration(Terminal):
+    """A setting, a programme pack or a path is wrong."""
+
+
+class LakeMismatch(Terminal):
+    """The lake belongs to another log or was written with an unknown schema."""
+
+
+class LogTruncated(Terminal):
+    """The log has lost records that the lake had not covered."""
+
+
+class BuildFailed(Terminal):
+    """A model or test failed; what was published before stands."""
+
+
+class NotPublished(Terminal):
+    """No warehouse has been published yet."""
+
+
+class BadSource(Terminal):
+    """An importer cannot read its source."""
+
+
+class IdentityError(Terminal):
+    """The vault cannot be opened or holds no such person."""
+
+
+class LogUnavailable(Transient):
+    """The log cannot be reached at the moment."""
+
+
+class BuildInProgress(Transient):
+    """Another process holds the build."""
+
+
+class CommitRefused(Transient):
+    """Another sink has committed this partition; this one's view is stale."""
