@@ -15,7 +15,10 @@ from ingest.events.fields import Id, Key, Offset, Uuid
 __all__ = ["TIME_PATTERN", "Envelope", "encode", "encode_raw", "format_time", "parse_time"]
 
 #: RFC 3339 with the offset required. Group 1 is missing in a naive time.
-TIME_PATTERN = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(Z|[+-]\d\d:\d\d)?$", re.ASCII)
+TIME_PATTERN = re.compile(
+    r"^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?\Z",
+    re.ASCII,
+)
 
 _encoder = msgspec.json.Encoder()
 

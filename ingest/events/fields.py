@@ -13,21 +13,21 @@ from msgspec import Meta
 __all__ = ["Characters", "Clicks", "Hours", "Id", "Key", "Offset", "Points", "Score", "Seconds", "Text", "Uuid"]
 
 #: No control characters: an id must survive a CSV file, a shell and a log line.
-_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+\Z"
 
 Uuid = Annotated[
     str,
     Meta(
-        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z",
         min_length=36,
         max_length=36,
         description="UUID in lower case",
     ),
 ]
 Id = Annotated[str, Meta(pattern=_PRINTABLE, min_length=1, max_length=200, description="identifier")]
-Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$", min_length=8, max_length=64, description="random key")]
-Text = Annotated[str, Meta(pattern=r"^[^\x00]*$", max_length=2000, description="text")]
-Offset = Annotated[str, Meta(pattern=r"^[0-9]+:[0-9]+$", max_length=32, description="partition:offset in the log")]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+\Z", min_length=8, max_length=64, description="random key")]
+Text = Annotated[str, Meta(pattern=r"^[^\x00]*\Z", max_length=2000, description="text")]
+Offset = Annotated[str, Meta(pattern=r"^[0-9]+:[0-9]+\Z", max_length=32, description="partition:offset in the log")]
 
 #: One sitting of at most a day: anything longer is a client that never stopped its clock.
 Seconds = Annotated[float, Meta(ge=0, le=86_400, extra={"unit": "s"})]

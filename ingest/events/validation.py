@@ -151,13 +151,18 @@ def _parse(value: bytes | None) -> Any:
         return Refusal(Reason.NOT_JSON, "", str(error))
     except ValueError:  # an integer of thousands of digits
         return Refusal(Reason.NOT_JSON, "", "a number is too long")
+    if "\\ud" in text.lower():
+        try:
+            msgspec.json.encode(document)
+        except UnicodeEncodeError:
+            return Refusal(Reason.NOT_JSON, "", "half of a surrogate pair")
     if not isinstance(document, dict):
         return Refusal(Reason.NOT_AN_OBJECT, "", "one JSON object a record")
     return document
 
 
 def validate(value: bytes | None, recorded_at: datetime) -> Envelope | Refusal:
-    """The event in ``value`` (its payload as a payload struct), or why it is none.
+    """The event in ``value``, its payload the checked dict as sent, or why it is none.
 
     Args:
         value: the record's bytes, ``None`` for a Kafka tombstone.
@@ -183,4 +188,4 @@ def validate(value: bytes | None, recorded_at: datetime) -> Envelope | Refusal:
         payload = msgspec.convert(envelope.payload, spec.payload)
     except msgspec.ValidationError as error:
         return _refusal(str(error), "payload")
-    return _check_actor(spec, envelope, payload) or msgspec.structs.replace(envelope, payload=payload)
+    return _check_actor(spec, envelope, payload) or envelope
