@@ -1,0 +1,139 @@
+"""A batch of records into rows of the lake, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.events import Envelope, Refusal, parse_time, validate
+from ingest.events.validation import MAX_RECORD_BYTES
+from ingest.log.port import Slice
+from ingest.sink.fast_check import ENVELOPE_FIELDS, extraction_sql
+from warehouse.lake import ACCEPTED, QUARANTINED, RECORDS
+
+__all__ = ["BatchParser", "ParsedBatch"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBatch:
+    """Rows in the lake's schema, one a record, with their counts."""
+
+    rows: pa.Table
+    accepted: int
+    quarantined: int
+
+
+class BatchParser:
+    """Holds the DuckDB connection that parses; one a thread."""
+
+    def __init__(self, *, threads: int = 2) -> None:
+        self._con = duckdb.connect(config={"threads": threads})
+        self._con.execute("set timezone = 'UTC'")
+
+    def close(self) -> None:
+        self._con.close()
+
+    def parse(self, slices: Sequence[Slice]) -> ParsedBatch:
+        """One row for every record of ``slices``, ordered by partition and offset."""
+        slices = sorted(slices, key=lambda s: (s.partition, s.offsets[0]))
+        values = [value for piece in slices for value in piece.values]
+        base = pa.table(
+            {
+                "partition": pa.array([s.partition for s in slices for _ in s.offsets], pa.int32()),
+                "offset": pa.array([o for s in slices for o in s.offsets], pa.int64()),
+                "recorded_at": pa.array([t for s in slices for t in s.recorded_at_us], pa.int64()).cast(_TIME),
+            }
+        )
+        batch = pa.table(  # noqa: F841 - DuckDB reads it by its name
+            {
+                "i": pa.array(range(len(values)), pa.int32()),
+                "recorded_at": base["recorded_at"],
+                "value": _texts(values),
+            }
+        )
+        found = self._con.execute(extraction_sql()).to_arrow_table()
+        is_event = found["is_event"]
+        if pc.sum(is_event.cast(pa.int64())).as_py() == len(values):
+            return ParsedBatch(_fast_rows(base, found), len(values), 0)
+        good = found.filter(is_event)
+        fast = _fast_rows(base.take(good["i"]), good)
+        unsure = sorted(set(range(len(values))) - set(good["i"].to_pylist()))
+        slow = _slow_rows(base.take(pa.array(unsure, pa.int32())), [values[i] for i in unsure])
+        rows = pa.concat_tables([fast, slow]).sort_by([("partition", "ascending"), ("offset", "ascending")])
+        quarantined = pc.sum(pc.equal(rows["disposition"], QUARANTINED).cast(pa.int64())).as_py()
+        return ParsedBatch(rows, len(rows) - quarantined, quarantined)
+
+
+def _texts(values: list[bytes | None]) -> pa.Array:
+    """The values as text; null where a value is no text or too large to be one."""
+    fit = [v if v is None or len(v) <= MAX_RECORD_BYTES else None for v in values]
+    try:
+        return pa.array(fit, pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:  # some value is not UTF-8
+        return pa.array([_decoded(v) for v in fit], pa.string())
+
+
+def _decoded(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _fast_rows(base: pa.Table, found: pa.Table) -> pa.Table:
+    count = len(base)
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {name: base[name] for name in base.column_names}
+    columns["disposition"] = pa.repeat(ACCEPTED, count)
+    for name in (*ENVELOPE_FIELDS, "event_version", "occurred_at", "enrolment_id", "payload"):
+        columns[name] = found[name]
+    return _as_records(columns, count)
+
+
+def _as_records(columns: dict[str, pa.Array | pa.ChunkedArray], count: int) -> pa.Table:
+    return pa.table(
+        [
+            columns[f.name].cast(f.type) if f.name in columns else pa.nulls(count, f.type)
+            for f in RECORDS
+        ],
+        schema=RECORDS,
+    )
+
+
+def _slow_rows(base: pa.Table, values: list[bytes | None]) -> pa.Table:
+    recorded = base["recorded_at"].cast(pa.int64()).to_pylist()
+    rows = []
+    for place, value, recorded_us in zip(base.to_pylist(), values, recorded, strict=True):
+        verdict = validate(value, _EPOCH + timedelta(microseconds=recorded_us))
+        rows.append(place | (_refused(verdict, value) if isinstance(verdict, Refusal) else _accepted(verdict)))
+    return pa.Table.from_pylist(rows, schema=RECORDS)
+
+
+def _refused(refusal: Refusal, value: bytes | None) -> dict[str, object]:
+    return {
+        "disposition": QUARANTINED,
+        "reason": refusal.reason.value,
+        "field": refusal.field,
+        "detail": refusal.detail,
+        "raw": value if value is not None else b"",
+    }
+
+
+def _accepted(envelope: Envelope) -> dict[str, object]:
+    return {name: getattr(envelope, name) for name in ENVELOPE_FIELDS} | {
+        "disposition": ACCEPTED,
+        "event_version": envelope.event_version,
+        "occurred_at": parse_time(envelope.occurred_at),
+        "enrolment_id": envelope.payload.get("enrolment_id"),
+        "payload": msgspec.json.encode(envelope.payload).decode(),
+    }
