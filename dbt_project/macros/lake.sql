@@ -1,0 +1,25 @@
+{#- The lake's rows that this build has not read before: all of them in a full build. The
+    runner makes both relations from one snapshot, so no commit falls between two models. -#}
+{% macro lake_records() -%}
+    {%- if is_incremental() -%}{{ source('lake', 'new_records') }}
+    {%- else -%}{{ source('lake', 'records') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Takes the rows of the enrolments touched by this build out of an incremental model, which
+    then appends them anew. -#}
+{% macro delete_touched() -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    where (programme_id, enrolment_id) in (
+        select (programme_id, enrolment_id) from {{ ref('int_enrolments_touched') }}
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro only_touched(alias) -%}
+    {%- if is_incremental() -%}
+    inner join {{ ref('int_enrolments_touched') }} as touched
+        on {{ alias }}.programme_id = touched.programme_id and {{ alias }}.enrolment_id = touched.enrolment_id
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,18 @@
+{#- A JSON text as a struct of the given fields (a dict name → SQL type), asked for once. -#}
+{% macro json_struct(text, fields) -%}{{ adapter.dispatch('json_struct')(text, fields) }}{%- endmacro %}
+{% macro duckdb__json_struct(text, fields) -%}
+    from_json({{ text }}, '{ {%- for name, type in fields.items() %}"{{ name }}": "{{ type }}"{{ ", " if not loop.last }}{% endfor -%} }')
+{%- endmacro %}
+{% macro spark__json_struct(text, fields) -%}
+    from_json({{ text }}, '{% for name, type in fields.items() %}{{ name }} {{ type | replace("VARCHAR", "STRING") }}{{ ", " if not loop.last }}{% endfor %}')
+{%- endmacro %}
+
+{#- The top-level members of a JSON object in the order of their names, so that two texts
+    that differ in that order only are equal. -#}
+{% macro canonical_json(text) -%}{{ adapter.dispatch('canonical_json')(text) }}{%- endmacro %}
+{% macro duckdb__canonical_json(text) -%}
+    cast(list_sort(map_entries(cast(cast({{ text }} as json) as map(varchar, json)))) as varchar)
+{%- endmacro %}
+{% macro spark__canonical_json(text) -%}
+    to_json(array_sort(map_entries(from_json({{ text }}, 'map<string,string>'))))
+{%- endmacro %}

@@ -1,0 +1,98 @@
+-- Where an enrolment stands and whether it takes part, from each day on which that changes.
+-- A voided opening, transfer or withdrawal counts until the day its void was recorded.
+
+with events as (
+    select
+        events.*,
+        case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
+    from {{ ref('int_events_counted') }} as events
+    left join (
+        select voided_event_id, min(recorded_on) as voided_on
+        from {{ ref('int_events_counted') }}
+        where event_type = 'event.voided'
+        group by voided_event_id
+    ) as voids on events.event_id = voids.voided_event_id
+    where events.event_type in ('enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn')
+),
+
+opened as (
+    select programme_id, enrolment_id, learner_key from {{ ref('int_enrolments_opened') }}
+),
+
+days as (
+    select programme_id, enrolment_id, occurred_on as day_on from events
+    union
+    select programme_id, enrolment_id, voided_on from events where voided_on is not null
+),
+
+standing as (
+    select days.day_on, events.*
+    from days
+    inner join events
+        on days.programme_id = events.programme_id and days.enrolment_id = events.enrolment_id
+            and events.occurred_on <= days.day_on
+            and (events.voided_on is null or events.voided_on > days.day_on)
+),
+
+{%- set arrival = ['occurred_at', 'recorded_at', 'log_partition', 'log_offset'] %}
+
+-- Who the placement is comes from the last opening or transfer, whether it takes part from the
+-- last opening or withdrawal.
+participation as (
+    select
+        programme_id, enrolment_id, day_on,
+        {{ last_by("event_type = 'enrolment.opened'", arrival) }} as is_participating
+    from standing
+    where event_type in ('enrolment.opened', 'enrolment.withdrawn')
+    group by programme_id, enrolment_id, day_on
+),
+
+calls as (
+    select
+        programme_id, enrolment_id, day_on,
+        {{ last_by('coalesce(is_called_up, true)', arrival) }} as is_called_up,
+        {{ last_by('gender', arrival) }} as gender
+    from standing
+    where event_type = 'enrolment.opened'
+    group by programme_id, enrolment_id, day_on
+),
+
+places as (
+    select
+        programme_id, enrolment_id, day_on,
+        max(row(occurred_at, recorded_at, log_partition, log_offset)) as latest
+    from standing
+    where event_type in ('enrolment.opened', 'enrolment.transferred')
+    group by programme_id, enrolment_id, day_on
+)
+
+select
+    days.programme_id,
+    days.enrolment_id,
+    opened.learner_key,
+    days.day_on as valid_from_on,
+    lead(days.day_on) over (partition by days.programme_id, days.enrolment_id order by days.day_on) as valid_to_on,
+    place.class_id,
+    place.school_id,
+    place.county_id,
+    place.subject_id,
+    place.school_stage,
+    calls.gender,
+    coalesce(calls.is_called_up, false) as is_called_up,
+    coalesce(participation.is_participating, false) as is_participating
+from days
+inner join opened on days.programme_id = opened.programme_id and days.enrolment_id = opened.enrolment_id
+left join participation
+    on days.programme_id = participation.programme_id and days.enrolment_id = participation.enrolment_id
+        and days.day_on = participation.day_on
+left join calls
+    on days.programme_id = calls.programme_id and days.enrolment_id = calls.enrolment_id
+        and days.day_on = calls.day_on
+left join places
+    on days.programme_id = places.programme_id and days.enrolment_id = places.enrolment_id
+        and days.day_on = places.day_on
+left join standing as place
+    on places.programme_id = place.programme_id and places.enrolment_id = place.enrolment_id
+        and places.day_on = place.day_on
+        and row(place.occurred_at, place.recorded_at, place.log_partition, place.log_offset) = places.latest
+        and place.event_type in ('enrolment.opened', 'enrolment.transferred')

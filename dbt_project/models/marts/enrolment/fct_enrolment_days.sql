@@ -1,0 +1,23 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_touched() }}"
+) }}
+
+with entries as (
+    select entries.*
+    from {{ ref('int_activity_entries') }} as entries
+    {{ only_touched('entries') }}
+)
+
+select
+    programme_id,
+    enrolment_id,
+    entry_on as local_on,
+    activity,
+    cast(sum(event_count) as bigint) as event_count,
+    cast(sum(quantity) as decimal(18, 3)) as quantity
+from entries
+group by programme_id, enrolment_id, entry_on, activity
+having sum(event_count) <> 0 or sum(quantity) <> 0
