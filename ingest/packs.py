@@ -7,14 +7,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from warehouse.errors import BadConfiguration
 
-__all__ = ["REFERENCE_COLUMNS", "Pack", "find_packs", "load_pack"]
+__all__ = ["REFERENCE_COLUMNS", "Pack", "find_packs", "load_pack", "reference_tables"]
 
 #: Columns of each reference file; the warehouse gets exactly these, as text.
 REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -136,3 +139,33 @@ def find_packs(extra: Path | None = None) -> dict[str, Pack]:
                 raise BadConfiguration(f"two packs are called {pack.programme_id}: {folder} and {packs[pack.programme_id].path}")
             packs[pack.programme_id] = pack
     return packs
+
+
+def reference_tables(packs: Mapping[str, Pack]) -> dict[str, pa.Table]:
+    """The packs' tables for the warehouse: text columns as in the files, with programme_id first."""
+    tables = {
+        name: _table(
+            ("programme_id", *columns),
+            [{"programme_id": pack.programme_id, **row} for pack in packs.values() for row in pack.tables[name]],
+        )
+        for name, columns in REFERENCE_COLUMNS.items()
+    }
+    ordered = list(packs.values())
+    tables["programmes"] = pa.table(
+        {
+            "programme_id": pa.array([p.programme_id for p in ordered], pa.string()),
+            "label_zh": pa.array([p.label_zh for p in ordered], pa.string()),
+            "label_en": pa.array([p.label_en for p in ordered], pa.string()),
+            "timezone": pa.array([p.timezone for p in ordered], pa.string()),
+            "starts_on": pa.array([p.starts_on for p in ordered], pa.date32()),
+            "ends_on": pa.array([p.ends_on for p in ordered], pa.date32()),
+            "report_on": pa.array([p.report_on for p in ordered], pa.date32()),
+            "assignment_pass_grade": pa.array([Decimal(str(p.assignment_pass_grade)) for p in ordered], pa.decimal128(9, 3)),
+            "passing_results": pa.array(["|".join(p.passing_results) for p in ordered], pa.string()),
+        }
+    )
+    return tables
+
+
+def _table(columns: tuple[str, ...], rows: list[dict[str, str]]) -> pa.Table:
+    return pa.table({c: pa.array([row.get(c) for row in rows], pa.string()) for c in columns})

@@ -1,0 +1,215 @@
+"""The private build: from a snapshot of the lake to a published warehouse, all or nothing.
+
+A build works on a copy of the last one that succeeded. What it has read is written in that
+file itself, so a build that was killed or failed leaves nothing to repair: the copy is thrown
+away. Only a build whose tests have all passed is published.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.dbt import Node, project_dir, run_dbt
+from warehouse.errors import BuildFailed, BuildInProgress
+from warehouse.lake import ACCEPTED, Lake, Snapshot
+from warehouse.publish import BuildInfo, publish, read_info
+
+__all__ = ["BuildOptions", "BuildReport", "Warehouse"]
+
+#: Columns of the lake that the models may read; the raw bytes of quarantined records are not among them.
+_RECORD_COLUMNS = (
+    "partition", "offset", "recorded_at", "event_id", "event_type", "event_version", "occurred_at",
+    "programme_id", "learner_key", "staff_key", "source", "enrolment_id", "replaces", "payload",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """``memory`` bounds DuckDB; the process needs about 300 MB beside it."""
+
+    full: bool = False
+    memory: str = "2500MB"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did."""
+
+    info: BuildInfo
+    is_full: bool
+    is_new: bool
+    seconds: float
+    nodes: list[Node] = field(default_factory=list)
+
+
+class Warehouse:
+    """The folder that holds the private build and the published file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.work = root / "build"
+        self.private = self.work / "build.duckdb"
+        self.published = root / "xueqing.duckdb"
+
+    def build(
+        self,
+        lake: Lake,
+        reference: Mapping[str, pa.Table],
+        options: BuildOptions | None = None,
+        report: Callable[[Node], None] = lambda node: None,
+    ) -> BuildReport:
+        """Bring the warehouse up to the lake's newest version and publish it.
+
+        Args:
+            reference: the programme packs' tables, by name.
+
+        Raises:
+            BuildFailed: a model or test failed; nothing was published.
+            BuildInProgress: another process is building.
+        """
+        options = options or BuildOptions()
+        started = time.perf_counter()
+        with self._lock():
+            snapshot = lake.snapshot()
+            definitions = _digest(reference)
+            last = None if options.full else self._state(definitions)
+            info = read_info(self.published)
+            if last is not None and info is not None and last["next_offsets"] == _offsets(snapshot):
+                return BuildReport(info, False, False, time.perf_counter() - started)
+            info = BuildInfo(
+                build_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
+                built_at=datetime.now(UTC),
+                lake_version=snapshot.version,
+                next_offsets=_offsets(snapshot),
+                definitions=definitions,
+            )
+            candidate = self.work / "candidate.duckdb"
+            nodes = self._run(candidate, snapshot, reference, last, info, options, report)
+            publish(candidate, self.published, info)
+            os.replace(candidate, self.private)
+            return BuildReport(info, last is None, True, time.perf_counter() - started, nodes)
+
+    def delete(self) -> None:
+        """Remove the private build and the published file."""
+        with self._lock():
+            for path in (*self.work.glob("*.duckdb*"), self.published):
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.work.mkdir(parents=True, exist_ok=True)
+        with (self.work / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BuildInProgress("another build is running in this folder; wait for it and try again") from error
+            yield
+
+    def _state(self, definitions: str) -> dict[str, object] | None:
+        """What the last build has read, if this one may go on from there."""
+        if not self.private.exists():
+            return None
+        with duckdb.connect(str(self.private), read_only=True) as con:
+            row = con.execute("select state from build.state").fetchone()
+        state: dict[str, object] = json.loads(row[0]) if row else {}
+        return state if state.get("definitions") == definitions else None
+
+    def _run(
+        self,
+        candidate: Path,
+        snapshot: Snapshot,
+        reference: Mapping[str, pa.Table],
+        last: dict[str, object] | None,
+        info: BuildInfo,
+        options: BuildOptions,
+        report: Callable[[Node], None],
+    ) -> list[Node]:
+        for leftover in self.work.glob("candidate.duckdb*"):
+            leftover.unlink()
+        if last is not None:
+            shutil.copyfile(self.private, candidate)
+        _prepare(candidate, snapshot, reference, last, info)
+        arguments = ["build", *(["--full-refresh"] if last is None else [])]
+        result = run_dbt(arguments, build_file=candidate, work=self.work, memory=options.memory, report=report)
+        if not result.ok:
+            what = "\n".join(f"  {name}: {message}" for name, message in result.failures) or "\n".join(result.tail)
+            raise BuildFailed(f"nothing was published; what was published before stands.\n{what}")
+        return result.nodes
+
+
+def _offsets(snapshot: Snapshot) -> dict[str, int]:
+    return {str(p): o for p, o in snapshot.next_offsets.items()}
+
+
+def _digest(reference: Mapping[str, pa.Table]) -> str:
+    """Names the definitions: the packs' tables and the models' text. Others need a full build."""
+    digest = sha256()
+    for name in sorted(reference):
+        digest.update(name.encode() + json.dumps(reference[name].to_pylist(), default=str, sort_keys=True).encode())
+    project = project_dir()
+    for path in sorted([*project.glob("models/**/*.sql"), *project.glob("macros/**/*.sql")]):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _prepare(
+    candidate: Path,
+    snapshot: Snapshot,
+    reference: Mapping[str, pa.Table],
+    last: dict[str, object] | None,
+    info: BuildInfo,
+) -> None:
+    """Write what the models read: the snapshot's files as views, the packs as tables."""
+    with duckdb.connect(str(candidate)) as con:
+        for schema in ("lake", "reference", "build"):
+            con.execute(f"create schema if not exists {schema}")
+        con.execute(f"create or replace view lake.records as {_records(snapshot.files, 'true')}")
+        if last is None:
+            fresh = _records(snapshot.files, "false")
+        else:
+            # A file of the last snapshot holds nothing new; a compacted one may hold both.
+            known = set(last["files"])  # type: ignore[call-overload]
+            files = tuple(f for f in snapshot.files if f not in known)
+            fresh = _records(files or snapshot.files[:1], _beyond(last["next_offsets"]) if files else "false")  # type: ignore[arg-type]
+        con.execute(f"create or replace view lake.new_records as {fresh}")
+        for name, rows in reference.items():
+            con.register("rows", rows)
+            con.execute(f"create or replace table reference.{name} as select * from rows")
+            con.unregister("rows")
+        state = {"next_offsets": info.next_offsets, "files": snapshot.files, "definitions": info.definitions}
+        con.execute("create or replace table build.state as select ?::varchar as state", [json.dumps(state)])
+
+
+def _records(files: tuple[str, ...], condition: str) -> str:
+    columns = ", ".join(f'"{name}"' for name in _RECORD_COLUMNS)
+    names = ", ".join("'" + f.removeprefix("file://").replace("'", "''") + "'" for f in files)
+    source = f"read_parquet([{names}])" if files else f"({_EMPTY})"
+    return f"select {columns} from {source} where disposition = '{ACCEPTED}' and {condition}"
+
+
+_EMPTY = (
+    "select null::integer as partition, null::bigint as offset, null::timestamptz as recorded_at,"
+    " null::varchar as disposition, null::varchar as event_id, null::varchar as event_type,"
+    " null::integer as event_version, null::timestamptz as occurred_at, null::varchar as programme_id,"
+    " null::varchar as learner_key, null::varchar as staff_key, null::varchar as source,"
+    " null::varchar as enrolment_id, null::varchar as replaces, null::varchar as payload"
+)
+
+
+def _beyond(next_offsets: Mapping[str, int]) -> str:
+    cases = " ".join(f"when {p} then {o}" for p, o in next_offsets.items())
+    return f'"offset" >= case "partition" {cases} else 0 end' if cases else "true"

@@ -1,0 +1,96 @@
+"""Runs dbt in a process of its own and reads what it says, a line of JSON at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+__all__ = ["DbtResult", "Node", "project_dir", "run_dbt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A model or test that dbt has finished."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    index: int
+    total: int
+
+
+@dataclass(slots=True)
+class DbtResult:
+    """How a run ended; ``failures`` holds (name, message) of what failed."""
+
+    ok: bool
+    nodes: list[Node] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    tail: list[str] = field(default_factory=list)
+
+
+def project_dir() -> Path:
+    """The dbt project: beside the packages in a checkout, inside them in a wheel."""
+    return Path(str(resources.files("warehouse"))).parent / "dbt_project"
+
+
+def run_dbt(
+    arguments: list[str], *, build_file: Path, work: Path, memory: str, report: Callable[[Node], None] = lambda node: None
+) -> DbtResult:
+    """``dbt ARGUMENTS`` against the private build file; never raises for a failed model."""
+    work.mkdir(parents=True, exist_ok=True)
+    project = str(project_dir())
+    env = os.environ | {
+        "XUEQING_BUILD_FILE": str(build_file),
+        "XUEQING_BUILD_MEMORY": memory,
+        "XUEQING_BUILD_TEMP": str(work / "spill"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [
+        sys.executable, "-c", "from dbt.cli.main import cli; cli()",
+        "--log-format", "json", "--log-level-file", "none", "--no-version-check",
+        *arguments,
+        "--project-dir", project, "--profiles-dir", project, "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
+    ]  # fmt: skip
+    result = DbtResult(ok=False)
+    process = subprocess.Popen(command, env=env, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            _read(line, result, report)
+        result.ok = process.wait() == 0
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    return result
+
+
+def _read(line: str, result: DbtResult, report: Callable[[Node], None]) -> None:
+    try:
+        event = json.loads(line)
+        name, data = event["info"]["name"], event["data"]
+    except (ValueError, KeyError, TypeError):
+        result.tail = [*result.tail[-19:], line.rstrip()]
+        return
+    if event["info"].get("level") == "error":
+        result.tail = [*result.tail[-19:], event["info"].get("msg", "")]
+    if name in ("LogModelResult", "LogTestResult"):
+        info = data["node_info"]
+        node = Node(
+            info["node_name"], info["resource_type"], str(data["status"]).lower(),
+            float(data["execution_time"]), int(data["index"]), int(data.get("total", data.get("num_models", 0))),
+        )  # fmt: skip
+        result.nodes.append(node)
+        report(node)
+    elif name in ("RunResultError", "RunResultFailure"):
+        failed = str(data.get("node_info", {}).get("node_name", ""))
+        result.failures.append((failed, str(data.get("msg", "")).strip()))

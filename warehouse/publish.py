@@ -1,0 +1,73 @@
+"""The published warehouse: one file with the tested marts, replaced by rename.
+
+A reader keeps the file it opened until it closes it; it never waits for a build, never sees
+half of one and never blocks one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+__all__ = ["BuildInfo", "publish", "read_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInfo:
+    """What a published warehouse was built from."""
+
+    build_id: str
+    built_at: datetime
+    lake_version: int
+    next_offsets: dict[str, int]
+    definitions: str
+
+
+def publish(candidate: Path, published: Path, info: BuildInfo) -> None:
+    """Copy the marts of ``candidate`` into a new file and put it in the place of ``published``."""
+    fresh = published.with_suffix(".publishing")
+    fresh.unlink(missing_ok=True)
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(f"attach {_text(candidate)} as private (read_only)")
+        con.execute(f"attach {_text(fresh)} as fresh")
+        con.execute("create schema fresh.marts")
+        con.execute("create schema fresh.reference")
+        tables = con.execute(
+            "select schema_name, table_name from duckdb_tables()"
+            " where database_name = 'private' and schema_name in ('marts', 'reference') order by all"
+        ).fetchall()
+        for schema, table in tables:
+            con.execute(f"create table fresh.{schema}.{table} as from private.{schema}.{table}")
+        con.execute(
+            "create table fresh.marts.build_info as select ?::varchar as build_id, ?::timestamptz as built_at,"
+            " ?::bigint as lake_version, ?::varchar as next_offsets, ?::varchar as definitions",
+            [info.build_id, info.built_at, info.lake_version, json.dumps(info.next_offsets), info.definitions],
+        )
+        con.execute("checkpoint fresh")
+        con.execute("detach fresh")
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(fresh, published)
+
+
+def _text(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def read_info(published: Path) -> BuildInfo | None:
+    """What the published file was built from; ``None`` where there is none."""
+    if not published.exists():
+        return None
+    with duckdb.connect(str(published), read_only=True) as con:
+        con.execute("set timezone = 'UTC'")
+        row = con.execute(
+            "select build_id, built_at, lake_version, next_offsets, definitions from marts.build_info"
+        ).fetchone()
+    assert row is not None
+    return BuildInfo(row[0], row[1], row[2], json.loads(row[3]), row[4])
