@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import NotPublished
-from warehouse.lake import Lake
+from warehouse.lake import RECORDS, Lake
 
-__all__ = ["connect"]
+__all__ = ["connect", "connect_lake"]
 
 
 def connect(published: Path, lake: Lake | None = None) -> duckdb.DuckDBPyConnection:
@@ -28,18 +28,33 @@ def connect(published: Path, lake: Lake | None = None) -> duckdb.DuckDBPyConnect
     quoted = str(published).replace("'", "''")
     con.execute(f"attach '{quoted}' as warehouse (read_only)")
     if lake is not None and lake.exists:
-        files = ", ".join("'" + f.removeprefix("file://").replace("'", "''") + "'" for f in lake.snapshot().files)
-        if files:
-            con.execute("create schema lake")
-            con.execute(f"create view lake.records as from read_parquet([{files}])")
-            con.execute(
-                "create view lake.accepted as"
-                " select * exclude (disposition, reason, field, detail, raw) from lake.records where disposition = 'accepted'"
-            )
-            con.execute(
-                "create view lake.quarantined as"
-                ' select "partition", "offset", recorded_at, reason, field, detail, raw from lake.records'
-                " where disposition = 'quarantined'"
-            )
+        _add_lake_views(con, lake)
     con.execute("set search_path = 'memory.main,warehouse.marts,warehouse.reference'")
     return con
+
+
+def connect_lake(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """A connection with the views over the lake only; it needs no published warehouse."""
+    con = duckdb.connect()
+    con.execute("set timezone = 'UTC'")
+    _add_lake_views(con, lake)
+    return con
+
+
+def _add_lake_views(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    files = ", ".join("'" + f.removeprefix("file://").replace("'", "''") + "'" for f in lake.snapshot().files)
+    con.execute("create schema lake")
+    if files:
+        con.execute(f"create view lake.records as from read_parquet([{files}])")
+    else:
+        empty = RECORDS.empty_table()  # noqa: F841 - DuckDB reads it by its name
+        con.execute("create table lake.records as from empty")
+    con.execute(
+        "create view lake.accepted as"
+        " select * exclude (disposition, reason, field, detail, raw) from lake.records where disposition = 'accepted'"
+    )
+    con.execute(
+        "create view lake.quarantined as"
+        ' select "partition", "offset", recorded_at, reason, field, detail, raw from lake.records'
+        " where disposition = 'quarantined'"
+    )

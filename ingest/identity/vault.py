@@ -1,0 +1,207 @@
+"""The vault: one SQLite file, every person's details under a key of their own.
+
+A person's details are encrypted with AES-256-GCM under a random key, which is itself stored
+encrypted under the key-encryption key (KEK). Forgetting someone destroys that key: what is
+left of the ciphertext, here or in a backup without its key row, says nothing. Accounts are
+found again through an HMAC, so the file holds no account in the clear.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hmac
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from warehouse.errors import IdentityError
+
+__all__ = ["KeyFile", "Vault", "random_learner_key"]
+
+_SCHEMA = """
+create table if not exists check_value (id integer primary key check (id = 1), sealed blob not null);
+create table if not exists persons (
+    person_key text primary key, wrapped_key blob, sealed blob, forgotten_at text
+) without rowid;
+create table if not exists accounts (lookup blob primary key, person_key text not null) without rowid;
+create index if not exists accounts_by_person on accounts (person_key);
+"""
+_NONCE = 12
+
+
+def random_learner_key() -> str:
+    """A fresh key: ``L`` and 144 random bits."""
+    return "L" + secrets.token_urlsafe(18).replace("-", "x").replace("_", "y")
+
+
+class KeyFile:
+    """Where the KEK comes from: 32 bytes, base64, in a file or the environment. Never a default."""
+
+    @staticmethod
+    def parse(text: str) -> bytes:
+        """The key in ``text``; raises IdentityError where it is no 32 bytes of base64."""
+        try:
+            key = base64.b64decode(text.strip(), validate=True)
+        except ValueError as error:
+            raise IdentityError("the vault's key is not base64; make one with: xueqing identity new-key") from error
+        if len(key) != 32:
+            raise IdentityError("the vault's key is not 32 bytes long; make one with: xueqing identity new-key")
+        return key
+
+    @staticmethod
+    def create(path: Path) -> bytes:
+        """A fresh random key, written so that only its owner may read it; never over an old one."""
+        key = AESGCM.generate_key(256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.b64encode(key) + b"\n")
+        return key
+
+
+class Vault:
+    """Details by person key. One process writes at a time; SQLite sees to it.
+
+    Args:
+        path: the vault's file, made if absent.
+        key: the KEK, 32 bytes.
+
+    Raises:
+        IdentityError: the key is not the one that the vault was made with.
+    """
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._kek = AESGCM(hmac.digest(key, b"xueqing vault: wrapping", sha256))
+        self._lookup_key = hmac.digest(key, b"xueqing vault: lookup", sha256)
+        self._con = sqlite3.connect(path, timeout=60, isolation_level=None)
+        os.chmod(path, 0o600)
+        # What is deleted is overwritten, in the file and in its journal.
+        self._con.execute("pragma secure_delete=on")
+        self._con.execute("pragma journal_mode=delete")
+        for statement in _SCHEMA.split(";"):
+            self._con.execute(statement)
+        self._con.execute("insert or ignore into check_value values (1, ?)", (self._seal(self._kek, b"xueqing", b"check"),))
+        sealed = self._con.execute("select sealed from check_value").fetchone()[0]
+        try:
+            self._open(self._kek, sealed, b"check")
+        except InvalidTag as error:
+            raise IdentityError(f"the key does not open the vault {path.name}; give the one it was made with") from error
+
+    @staticmethod
+    def _seal(cipher: AESGCM, plain: bytes, about: bytes) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return nonce + cipher.encrypt(nonce, plain, about)
+
+    @staticmethod
+    def _open(cipher: AESGCM, sealed: bytes, about: bytes) -> bytes:
+        return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], about)
+
+    def _lookup(self, account: str) -> bytes:
+        return hmac.digest(self._lookup_key, account.encode(), sha256)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._con.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._con.execute("rollback")
+            raise
+        self._con.execute("commit")
+
+    def put(self, people: Iterable[tuple[str, str, Mapping[str, str]]]) -> None:
+        """Store (person key, account, details); whoever is there already is left as they are."""
+        with self._transaction():
+            for person_key, account, details in people:
+                self._insert(person_key, account, details)
+
+    def _insert(self, person_key: str, account: str, details: Mapping[str, str]) -> None:
+        if self._con.execute("select 1 from persons where person_key = ?", (person_key,)).fetchone():
+            return
+        about = person_key.encode()
+        own = AESGCM.generate_key(256)
+        self._con.execute(
+            "insert into persons values (?, ?, ?, null)",
+            (
+                person_key,
+                self._seal(self._kek, own, about),
+                self._seal(AESGCM(own), json.dumps(dict(details), ensure_ascii=False).encode(), about),
+            ),
+        )
+        self._con.execute("insert or ignore into accounts values (?, ?)", (self._lookup(account), person_key))
+
+    def resolve(
+        self,
+        accounts: Iterable[tuple[str, Mapping[str, str]]],
+        new_key: Callable[[], str] = random_learner_key,
+    ) -> dict[str, str]:
+        """The person key of each account; an account not met before gets a random one.
+
+        Args:
+            accounts: (account, details to keep for a new person).
+        """
+        found: dict[str, str] = {}
+        with self._transaction():
+            for account, details in accounts:
+                row = self._con.execute(
+                    "select person_key from accounts where lookup = ?", (self._lookup(account),)
+                ).fetchone()
+                if row is None:
+                    found[account] = new_key()
+                    self._insert(found[account], account, details)
+                else:
+                    found[account] = str(row[0])
+        return found
+
+    def show(self, person_key: str) -> dict[str, str]:
+        """The details of one person.
+
+        Raises:
+            IdentityError: nobody has that key, or they were forgotten.
+        """
+        row = self._con.execute(
+            "select wrapped_key, sealed, forgotten_at from persons where person_key = ?", (person_key,)
+        ).fetchone()
+        if row is None:
+            raise IdentityError("the vault knows nobody of that key")
+        if row[0] is None:
+            raise IdentityError(f"that person was forgotten at {row[2]}; nothing can be read back")
+        about = person_key.encode()
+        own = self._open(self._kek, row[0], about)
+        details: dict[str, str] = json.loads(self._open(AESGCM(own), row[1], about))
+        return details
+
+    def forget(self, person_key: str) -> None:
+        """Destroy a person's key, details and accounts.
+
+        Raises:
+            IdentityError: nobody has that key.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction():
+            done = self._con.execute(
+                "update persons set wrapped_key = null, sealed = null, forgotten_at = coalesce(forgotten_at, ?)"
+                " where person_key = ?",
+                (now, person_key),
+            )
+            if done.rowcount == 0:
+                raise IdentityError("the vault knows nobody of that key")
+            self._con.execute("delete from accounts where person_key = ?", (person_key,))
+
+    def count(self) -> int:
+        """How many people can be read back."""
+        return int(self._con.execute("select count(*) from persons where wrapped_key is not null").fetchone()[0])
+
+    def close(self) -> None:
+        """Release the file."""
+        self._con.close()

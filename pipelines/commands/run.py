@@ -1,0 +1,119 @@
+"""Commands that move data: demo, sink, maintain, build, rebuild."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.sink import SinkOptions
+from pipelines import steps
+from pipelines.commands.options import Language, Memory
+from pipelines.console import default_language, errors, output
+from pipelines.reports.terminal import print_status
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
+from warehouse.build import BuildOptions
+from warehouse.errors import BadConfiguration
+
+__all__ = ["register"]
+
+_DEMO = "tianshui-2017"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command()(demo)
+    app.command()(sink)
+    app.command()(maintain)
+    app.command()(build)
+    app.command()(rebuild)
+
+
+def demo(language: Language = None) -> None:
+    """Simulate the 2017 programme and take it from events to published rates.
+
+    Everything goes into the home folder (./xueqing-data, or XUEQING_HOME). A second run
+    reuses what is there.
+    """
+    workspace = Workspace(Settings.from_environment())
+    lang = language or default_language()
+    errors.print(f"Everything goes into {workspace.settings.home}", soft_wrap=True)
+    started = time.perf_counter()
+    if not any(workspace.log.end_offsets().values()):
+        steps.run_simulation(workspace, _DEMO, seed=1, scale=1, faults=False)
+    else:
+        errors.print("The log has events already; they are reused.")
+    steps.run_sink(workspace)
+    steps.build(workspace, BuildOptions())
+    report = steps.status_report(workspace, _DEMO, None, lang)
+    print_status(output, report, lang)
+    page = steps.write_status_pages(workspace, _DEMO, None, lang)
+    errors.print(f"Done in {time.perf_counter() - started:.0f} s. Ask it anything: xueqing sql. The page:")
+    output.print(str(page), soft_wrap=True)
+
+
+def sink(
+    follow: Annotated[bool, typer.Option("--follow", help="Go on for new records until interrupted.")] = False,
+    batch_records: Annotated[int, typer.Option(min=1, help="Commit after this many records …")] = 100_000,
+    batch_mb: Annotated[int, typer.Option(min=1, help="… or this many megabytes …")] = 64,
+    batch_age: Annotated[float, typer.Option(min=0.05, help="… or this many seconds.")] = 5.0,
+    group: Annotated[str, typer.Option(help="Kafka consumer group; sinks of one group share the partitions.")] = "xueqing-sink",
+) -> None:
+    """Move records from the log to the lake, exactly once."""
+    workspace = Workspace(Settings.from_environment())
+    options = SinkOptions(batch_records, batch_mb * 1024 * 1024, batch_age, group)
+    accepted, quarantined = steps.run_sink(workspace, options, follow=follow)
+    output.print(f"{accepted:,} accepted, {quarantined:,} quarantined")
+
+
+def maintain(
+    retain_hours: Annotated[
+        int, typer.Option(min=1, help="Keep replaced files this long; must exceed the longest query or build.")
+    ] = 168,
+) -> None:
+    """Join the lake's small files and delete the ones that no recent reader needs."""
+    workspace = Workspace(Settings.from_environment())
+    done = workspace.lake.maintain(retain_hours=retain_hours)
+    output.print(f"{done.files_before} files became {done.files_after}; {done.files_deleted} old ones deleted")
+
+
+def build(
+    full: Annotated[bool, typer.Option("--full", help="Read the whole lake again.")] = False,
+    memory: Memory = "2500MB",
+) -> None:
+    """Build the warehouse privately, test it, and publish it.
+
+    Only what the lake has gained since the last build is read. A test that fails publishes nothing.
+    """
+    workspace = Workspace(Settings.from_environment())
+    done = steps.build(workspace, BuildOptions(full=full, memory=memory))
+    what = "full build" if done.is_full else "update"
+    if done.is_new:
+        output.print(f"{what} {done.info.build_id} published in {done.seconds:.1f} s")
+    else:
+        output.print(f"nothing new in the lake; {done.info.build_id} stands")
+
+
+def rebuild(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    memory: Memory = "2500MB",
+) -> None:
+    """Delete lake and warehouse and make both again from the log."""
+    settings = Settings.from_environment()
+    workspace = Workspace(settings)
+    if "://" in settings.lake:
+        raise BadConfiguration("rebuild deletes a lake on a disk only; delete the one in object storage yourself, then run: xueqing sink")
+    if not yes:
+        typer.confirm(f"Delete {settings.lake} and the warehouse, and make them again from the log?", abort=True)
+    workspace.warehouse.delete()
+    records = Path(settings.lake) / "records"
+    if records.exists():
+        shutil.rmtree(records)
+    fresh = Workspace(settings)
+    steps.run_sink(fresh)
+    done = steps.build(fresh, BuildOptions(full=True, memory=memory))
+    output.print(f"rebuilt: {done.info.build_id}")

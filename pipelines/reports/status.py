@@ -1,0 +1,124 @@
+"""The status of a programme on a date: query → model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from warehouse.errors import BadConfiguration
+
+__all__ = ["Cell", "DayPoint", "StatusReport", "read_status"]
+
+_COUNTS = "called_up_count, participating_count, login_count, study_count, pass_count"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Counts of one cell of a breakdown, all of enrolments."""
+
+    called_up: int
+    participating: int
+    login: int
+    study: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayPoint:
+    """The programme at the end of one date."""
+
+    on: date
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """Everything that the status table and page show."""
+
+    programme_id: str
+    label_zh: str
+    label_en: str
+    as_of: date
+    build_id: str
+    is_simulated: bool
+    total: Cell
+    counties: Mapping[str, str]
+    subjects: Mapping[str, str]
+    by_county: Mapping[str, Cell]
+    by_subject: Mapping[str, Cell]
+    grid: Mapping[tuple[str, str], Cell]
+    trend: list[DayPoint]
+    definitions: list[tuple[str, str, str]]
+
+
+def read_status(
+    con: duckdb.DuckDBPyConnection, programme_id: str, as_of: date | None = None, *, language: str = "zh"
+) -> StatusReport:
+    """The status of ``programme_id`` at the end of the local date ``as_of`` (default: the report's day).
+
+    Raises:
+        BadConfiguration: the warehouse knows no such programme, or nothing of it by that date.
+    """
+    label = "label_zh" if language == "zh" else "label_en"
+    known = con.execute(
+        "select label_zh, label_en, report_on from reference.programmes where programme_id = ?", [programme_id]
+    ).fetchone()
+    label_zh, label_en, report_on = known or (programme_id, programme_id, None)
+    found = con.execute(
+        "select max(as_of_on) from rpt_status where programme_id = ? and as_of_on <= coalesce(?, ?, '9999-01-01'::date)",
+        [programme_id, as_of, report_on],
+    ).fetchone()
+    on = found[0] if found else None
+    if on is None:
+        programmes = [r[0] for r in con.execute("select distinct programme_id from rpt_status order by 1").fetchall()]
+        raise BadConfiguration(
+            f"nothing is known of {programme_id!r}" + (f" by {as_of}" if as_of else "")
+            + f"; the warehouse holds: {', '.join(programmes) or 'no programme yet'}"
+        )
+    rows = con.execute(
+        f"select breakdown, county_id, subject_id, {_COUNTS} from rpt_status"
+        " where programme_id = ? and as_of_on = ? and breakdown in ('programme', 'county', 'subject', 'county_subject')",
+        [programme_id, on],
+    ).fetchall()
+    cells = {(b, c, s): Cell(*counts) for b, c, s, *counts in rows}
+    trend = con.execute(
+        f"select as_of_on, {_COUNTS} from rpt_status where programme_id = ? and breakdown = 'programme' order by 1",
+        [programme_id],
+    ).fetchall()
+    build = con.execute("select build_id from build_info").fetchone()
+    simulated = con.execute(
+        "select count(*) from rpt_event_accounting where programme_id = ? and source = 'simulator'", [programme_id]
+    ).fetchone()
+    definition = "definition_zh" if language == "zh" else "definition_en"
+    return StatusReport(
+        programme_id=programme_id,
+        label_zh=label_zh,
+        label_en=label_en,
+        as_of=as_of or on,
+        build_id=build[0] if build else "",
+        is_simulated=bool(simulated and simulated[0]),
+        total=cells[("programme", None, None)],
+        counties=_labels(con, "county", label, programme_id),
+        subjects=_labels(con, "subject", label, programme_id),
+        by_county={c: cell for (b, c, _), cell in cells.items() if b == "county" and c},
+        by_subject={s: cell for (b, _, s), cell in cells.items() if b == "subject" and s},
+        grid={(c, s): cell for (b, c, s), cell in cells.items() if b == "county_subject" and c and s},
+        trend=[DayPoint(d, Cell(*counts)) for d, *counts in trend],
+        definitions=con.execute(
+            f"select indicator, {label}, {definition} from reference.indicators where programme_id = ?", [programme_id]
+        ).fetchall(),
+    )
+
+
+def _labels(con: duckdb.DuckDBPyConnection, kind: str, label: str, programme_id: str) -> dict[str, str]:
+    """Labels by id, in the order of the pack (what the pack does not name comes last)."""
+    table = {"county": "counties", "subject": "subjects"}[kind]
+    ordered = con.execute(
+        f"select {kind}_id from reference.{table} where programme_id = ?", [programme_id]
+    ).fetchall()
+    places = {row[0]: i for i, row in enumerate(ordered)}
+    rows = con.execute(f"select {kind}_id, {label} from dim_{table} where programme_id = ?", [programme_id]).fetchall()
+    return dict(sorted(rows, key=lambda r: (places.get(r[0], len(places)), r[0])))

@@ -1,0 +1,107 @@
+"""The steps that commands are made of, each with its progress shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from ingest.log.port import EventLog, NewRecord
+from ingest.packs import reference_tables
+from ingest.sink import BatchReport, Sink, SinkOptions
+from ingest.sources.simulate import simulate
+from ingest.sources.simulate.names import invented_people
+from pipelines.console import progress, until_interrupted
+from pipelines.reports.page import write_pages
+from pipelines.reports.status import StatusReport, read_status
+from pipelines.workspace import Workspace
+from warehouse.build import BuildOptions, BuildReport
+from warehouse.dbt import Node
+from warehouse.query import connect
+
+__all__ = ["append_all", "build", "run_simulation", "run_sink", "status_report", "write_status_pages"]
+
+#: Events a commit of the embedded log: 204,000/s at 10,000, 60,000/s at 1,000.
+_APPEND = 10_000
+
+
+def append_all(log: EventLog, records: Iterable[list[NewRecord]], batch_prefix: str | None = None) -> int:
+    """Append in batches; with ``batch_prefix`` a run that was cut short goes on where it stopped."""
+    written = 0
+    for number, batch in enumerate(records):
+        written += log.append(batch, batch_id=f"{batch_prefix}/{number}" if batch_prefix else None)
+    return written
+
+
+def run_simulation(
+    workspace: Workspace, programme_id: str, *, seed: int, scale: int, faults: bool, fraction: float = 1.0
+) -> int:
+    """Simulate a programme into the log; what an earlier run of the same kind wrote is not written again."""
+    pack = workspace.pack(programme_id)
+    log = workspace.log
+    vault = workspace.vault(create=True)
+    name = f"simulate/{programme_id}/{pack.digest[:12]}/{seed}/{fraction}/{'faults' if faults else 'clean'}"
+    written = 0
+    with progress() as bar:
+        for replica, simulation in enumerate(simulate(pack, seed=seed, scale=scale, faults=faults, fraction=fraction)):
+            cohort, records = simulation.cohort, simulation.records
+            vault.put(invented_people(seed, [*cohort.learner_keys, *cohort.tutor_keys, *cohort.expert_keys]))
+            task = bar.add_task(f"Append simulated events {replica + 1}/{scale}", total=len(records))
+            for start in range(0, len(records), _APPEND):
+                batch = records[start : start + _APPEND]
+                written += log.append(batch, batch_id=f"{name}/{replica}/{start}")
+                bar.advance(task, len(batch))
+    vault.close()
+    return written
+
+
+def run_sink(workspace: Workspace, options: SinkOptions | None = None, *, follow: bool = False) -> tuple[int, int]:
+    """Sink what is behind; returns (accepted, quarantined)."""
+    log, lake = workspace.log, workspace.lake
+    lake.bind(log.log_id)
+    lake.refresh()
+    behind = sum(max(0, end - lake.next_offset(p)) for p, end in log.end_offsets().items())
+    accepted = quarantined = 0
+    with progress() as bar:
+        task = bar.add_task("Sink into the lake", total=None if follow else behind)
+
+        def report(batch: BatchReport) -> None:
+            nonlocal accepted, quarantined
+            accepted += batch.accepted
+            quarantined += batch.quarantined
+            bar.advance(task, batch.accepted + batch.quarantined)
+
+        sink = Sink(log, lake, options, report=report)
+        try:
+            with until_interrupted(sink.stop.set):
+                sink.run(follow=follow)
+        finally:
+            sink.close()
+    return accepted, quarantined
+
+
+def build(workspace: Workspace, options: BuildOptions) -> BuildReport:
+    """Build and publish."""
+    reference = reference_tables(workspace.packs)
+    with progress() as bar:
+        task = bar.add_task("Build and test the warehouse", total=None)
+
+        def report(node: Node) -> None:
+            bar.update(task, total=node.total, completed=node.index)
+
+        result = workspace.warehouse.build(workspace.lake, reference, options, report)
+        done = max((n.total for n in result.nodes), default=1)
+        bar.update(task, total=done, completed=done)
+    return result
+
+
+def status_report(workspace: Workspace, programme_id: str, as_of: date | None, language: str) -> StatusReport:
+    """The status from the published file."""
+    with connect(workspace.warehouse.published) as con:
+        return read_status(con, programme_id, as_of, language=language)
+
+
+def write_status_pages(workspace: Workspace, programme_id: str, as_of: date | None, language: str) -> Path:
+    """Write the status page in both languages; returns the one in ``language``."""
+    reports = {code: status_report(workspace, programme_id, as_of, code) for code in ("en", "zh")}
+    return write_pages(reports, workspace.settings.home / "reports", language)
