@@ -62,7 +62,7 @@ class Warehouse:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.work = root / "build"
-        self.private = self.work / "build.duckdb"
+        self.private = self.work / "private.duckdb"
         self.published = root / "xueqing.duckdb"
 
     def build(

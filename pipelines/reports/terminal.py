@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.box import HORIZONTALS
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -46,13 +48,13 @@ def print_status(console: Console, report: StatusReport, language: str) -> None:
 
 
 #: What three columns of three rates need.
-_GRID_WIDTH = 108
+_GRID_WIDTH = 118
 
 
 def _grid_table(grid: Grid, w: Mapping[str, str]) -> Table:
-    table = Table(title=w["grid"], title_justify="left", header_style="bold")
+    table = Table(title=w["grid"], title_justify="left", header_style="bold", box=HORIZONTALS, pad_edge=False)
     table.add_column(grid.side, no_wrap=True)
-    table.add_column(w["enrolments"], justify="right")
+    table.add_column(w["enrolments"], justify="right", min_width=8, no_wrap=True)
     for label in [*grid.columns, w["total"]]:
         table.add_column(label, justify="right", no_wrap=True)
     for row in grid.rows:
@@ -65,9 +67,11 @@ def _grid_table(grid: Grid, w: Mapping[str, str]) -> Table:
 
 def _long_table(report: StatusReport, w: Mapping[str, str]) -> Table:
     """One line a county and subject, for a narrow terminal or many columns."""
-    table = Table(title=w["grid"], title_justify="left", header_style="bold")
-    for name, justify in (("county", "left"), ("subject", "left"), ("enrolments", "right"), ("login", "right"), ("study", "right"), ("pass", "right")):
-        table.add_column(w[name], justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table = Table(title=w["grid"], title_justify="left", header_style="bold", box=HORIZONTALS, pad_edge=False)
+    for name in ("county", "subject"):
+        table.add_column(w[name], no_wrap=True)
+    for name in ("enrolments", "login", "study", "pass"):
+        table.add_column(w[name], justify="right", no_wrap=True, min_width=cell_len(w[name]))
     for county, label in report.counties.items():
         if county not in report.by_county:
             continue

@@ -1,0 +1,108 @@
+"""Reading Kafka through librdkafka (extra ``fast``): 2 to 2.5 times as fast as kafka-python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from ingest.log.port import LogReader, Slice
+from warehouse.errors import LogUnavailable
+
+__all__ = ["FastReader"]
+
+#: Records asked for at once: 10,000 gave 250 k/s, 1,000 gave 190 k/s.
+_CONSUME = 10_000
+
+
+class FastReader(LogReader):
+    """The same cursor as kafka-python's, on librdkafka's consumer."""
+
+    def __init__(
+        self,
+        servers: list[str],
+        topic: str,
+        partition_count: int,
+        position: Callable[[int], int],
+        group: str | None,
+        on_revoked: Callable[[Iterable[int]], None] | None,
+    ) -> None:
+        self._topic, self._group, self._position, self._on_revoked = topic, group, position, on_revoked
+        self._failure: Exception | None = None
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": ",".join(servers),
+                "group.id": group or "xueqing-no-group",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                # Bounds what is fetched ahead; 64 MB beside the two batches.
+                "queued.max.messages.kbytes": 65_536,
+                "queued.min.messages": 200_000,
+                "fetch.message.max.bytes": 4 * 1024 * 1024,
+                "log_level": 0,
+            },
+            logger=None,
+        )
+        if group is None:
+            self._consumer.assign([TopicPartition(topic, p, position(p)) for p in range(partition_count)])
+        else:
+            self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+
+    def _assigned(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        try:
+            consumer.assign([TopicPartition(p.topic, p.partition, self._position(p.partition)) for p in parts])
+        except Exception as error:  # raised again by poll: a callback's own would be lost
+            self._failure = error
+
+    def _revoked(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        try:
+            if self._on_revoked is not None:
+                self._on_revoked([p.partition for p in parts])
+        except Exception as error:  # as above
+            self._failure = error
+
+    def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Slice]:
+        try:
+            messages = self._consumer.consume(max(1, min(max_records, _CONSUME)), timeout_s)
+        except (KafkaException, RuntimeError) as error:
+            raise LogUnavailable(f"Kafka cannot be read at the moment ({type(error).__name__}); is the broker up?") from error
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        slices: dict[int, Slice] = {}
+        for m in messages:
+            error = m.error()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    continue
+                raise LogUnavailable(f"Kafka cannot be read at the moment ({error.name()}); is the broker up?")
+            partition = m.partition()
+            piece = slices.get(partition)
+            if piece is None:
+                piece = slices[partition] = Slice(partition)
+            piece.offsets.append(m.offset())
+            piece.recorded_at_us.append(m.timestamp()[1] * 1000)
+            piece.values.append(m.value())
+        return list(slices.values())
+
+    @property
+    def assignment(self) -> frozenset[int]:
+        return frozenset(p.partition for p in self._consumer.assignment())
+
+    def seek(self, partition: int, offset: int) -> None:
+        # Assigning anew also drops what was fetched ahead.
+        parts = [
+            TopicPartition(self._topic, p.partition, offset if p.partition == partition else p.offset)
+            for p in self._consumer.position(self._consumer.assignment())
+        ]
+        self._consumer.assign(parts)
+
+    def hint(self, positions: dict[int, int]) -> None:
+        mine = self.assignment
+        offsets = [TopicPartition(self._topic, p, o) for p, o in positions.items() if p in mine]
+        if self._group is not None and offsets:
+            self._consumer.commit(offsets=offsets, asynchronous=True)  # a hint: nobody waits for it
+
+    def close(self) -> None:
+        self._consumer.close()
