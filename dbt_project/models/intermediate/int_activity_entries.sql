@@ -71,18 +71,29 @@ additive_voided as (
 
 -- Where the latest decision counts: each decision as (thing decided on, value), then the change
 -- of value from the decision before.
+posts as (
+    select
+        *,
+        min(case when event_type = 'post.published' then occurred_on end) over (
+            partition by programme_id, enrolment_id, post_id
+        ) as published_on
+    from events
+    where event_type in ('post.published', 'post.judged', 'post.voided')
+),
+
 decisions as (
+    -- A judgement without its post says nothing; one dated before it takes effect with it.
     select
         programme_id, enrolment_id, 'effective_post' as activity, post_id as thing, event_id,
-        occurred_on as decided_on, occurred_at, recorded_at, log_partition, log_offset,
+        greatest(occurred_on, published_on) as decided_on, occurred_at, recorded_at, log_partition, log_offset,
         case
             when event_type = 'post.published' and coalesce(is_effective, true) then 1
             when event_type = 'post.judged' and is_effective then 1
             else 0
         end as value,
         case event_type when 'post.published' then 0 when 'post.judged' then 1 else 2 end as precedence
-    from events
-    where event_type in ('post.published', 'post.judged', 'post.voided')
+    from posts
+    where published_on is not null
     union all
     select
         events.programme_id, events.enrolment_id, 'assignment_passed', events.assignment_id, events.event_id,
@@ -127,8 +138,7 @@ contested as (
 plain_changes as (
     select
         decisions.programme_id, decisions.enrolment_id, decisions.activity,
-        -- A judgement dated before its post takes effect with the post.
-        max(decisions.decided_on) over deciding as entry_on,
+        decisions.decided_on as entry_on,
         decisions.value - coalesce(lag(decisions.value) over deciding, 0) as quantity
     from decisions
     left join contested
@@ -160,9 +170,10 @@ contested_days as (
 contested_states as (
     select
         days.programme_id, days.enrolment_id, days.activity, days.thing, days.day_on,
-        coalesce({{ last_by('d.value', [
+        -- With its publication voided, a post's judgements count for nothing.
+        case when min(d.precedence) = 0 then {{ last_by('d.value', [
             'd.precedence', 'd.occurred_at', 'd.recorded_at', 'd.log_partition', 'd.log_offset'
-        ]) }}, 0) as value
+        ]) }} else 0 end as value
     from contested_days as days
     left join contested_decisions as d
         on days.programme_id = d.programme_id and days.enrolment_id = d.enrolment_id

@@ -1,0 +1,173 @@
+"""What every event log keeps: one suite, every adapter."""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.log.kafka import KafkaLog
+from ingest.log.port import EventLog, LogReader, NewRecord, partition_for
+from ingest.log.sqlite import SqliteLog
+from tests.kafka_broker import Broker
+
+Opener = Callable[[], EventLog]
+
+
+def read_all(reader: LogReader, expected: int) -> dict[int, list[tuple[int, bytes | None]]]:
+    found: dict[int, list[tuple[int, bytes | None]]] = {}
+    total = idle = 0
+    while total < expected and idle < 200:
+        slices = reader.poll(1000, 1 << 20, 0.2)
+        idle = 0 if slices else idle + 1
+        for piece in slices:
+            found.setdefault(piece.partition, []).extend(zip(piece.offsets, piece.values, strict=True))
+            assert len(piece.recorded_at_us) == len(piece)
+            total += len(piece)
+    return found
+
+
+def records(count: int, keys: int = 7, size: int = 20) -> list[NewRecord]:
+    return [NewRecord(b"key-%d" % (i % keys), b"%06d " % i + b"x" * size) for i in range(count)]
+
+
+class EventLogContract(ABC):
+    @pytest.fixture
+    @abstractmethod
+    def reopen(self) -> Iterator[Opener]:
+        """Opens the same log, empty at first."""
+
+    @pytest.fixture
+    def log(self, reopen: Opener) -> Iterator[EventLog]:
+        with reopen() as log:
+            yield log
+
+    def test_a_new_log_is_empty(self, log: EventLog) -> None:
+        assert log.partition_count == 4
+        assert log.end_offsets() == log.begin_offsets() == {0: 0, 1: 0, 2: 0, 3: 0}
+
+    def test_offsets_count_up_from_zero_in_each_partition(self, log: EventLog) -> None:
+        assert log.append(records(500)) == 500
+        with log.reader(lambda p: 0) as reader:
+            found = read_all(reader, 500)
+        for rows in found.values():
+            assert [o for o, _ in rows] == list(range(len(rows)))
+        ends = {p: len(rows) for p, rows in found.items()}
+        assert {p: o for p, o in log.end_offsets().items() if o} == ends
+
+    def test_a_key_keeps_its_partition_and_order(self, log: EventLog) -> None:
+        log.append(records(200))
+        log.append(records(200))
+        with log.reader(lambda p: 0) as reader:
+            found = read_all(reader, 400)
+        for key in range(7):
+            partition = partition_for(b"key-%d" % key, 4)
+            mine = [int(v[:6]) for _, v in found[partition] if v is not None and int(v[:6]) % 7 == key]
+            expected = [i for i in range(200) if i % 7 == key]
+            assert mine == expected + expected
+
+    def test_reading_starts_where_it_is_told(self, log: EventLog) -> None:
+        log.append(records(300))
+        ends = log.end_offsets()
+        with log.reader(lambda p: ends[p] // 2) as reader:
+            found = read_all(reader, sum(e - e // 2 for e in ends.values()))
+        assert {p: rows[0][0] for p, rows in found.items()} == {p: e // 2 for p, e in ends.items() if e}
+
+    def test_seek_goes_back(self, log: EventLog) -> None:
+        log.append(records(50, keys=1))
+        partition = partition_for(b"key-0", 4)
+        with log.reader(lambda p: 0) as reader:
+            read_all(reader, 50)
+            reader.seek(partition, 45)
+            assert [o for o, _ in read_all(reader, 5)[partition]] == [45, 46, 47, 48, 49]
+
+    def test_new_records_appear_to_an_open_reader(self, log: EventLog) -> None:
+        with log.reader(lambda p: 0) as reader:
+            assert reader.poll(10, 1000, 0.1) == []
+            log.append(records(10))
+            assert sum(len(rows) for rows in read_all(reader, 10).values()) == 10
+
+    def test_times_given_are_kept_and_others_are_now(self, log: EventLog) -> None:
+        log.append([NewRecord(b"a", b"1", 1_507_777_777_123_000)])
+        log.append([NewRecord(b"a", b"2")])
+        with log.reader(lambda p: 0) as reader:
+            times: list[int] = []
+            while len(times) < 2:
+                times += [t for s in reader.poll(10, 1000, 0.2) for t in s.recorded_at_us]
+        assert times[0] == 1_507_777_777_123_000
+        assert times[1] > 1_700_000_000_000_000
+
+    def test_what_was_appended_survives_reopening(self, reopen: Opener) -> None:
+        with reopen() as log:
+            log.append(records(20))
+            name, ends = log.log_id, log.end_offsets()
+        with reopen() as log:
+            assert (log.log_id, log.end_offsets()) == (name, ends)
+
+    def test_large_and_odd_values_pass_unchanged(self, log: EventLog) -> None:
+        odd = [b"\x00\xff", "学情".encode(), b"x" * 5_000_000]
+        log.append([NewRecord(b"k", v) for v in odd])
+        with log.reader(lambda p: 0) as reader:
+            assert [v for _, v in read_all(reader, 3)[partition_for(b"k", 4)]] == odd
+
+    def test_nothing_is_deleted_by_itself(self, log: EventLog) -> None:
+        assert log.retention().is_unlimited
+
+    def test_a_reader_has_every_partition(self, log: EventLog) -> None:
+        with log.reader(lambda p: 0) as reader:
+            assert reader.assignment == {0, 1, 2, 3}
+
+    def test_a_group_reader_gets_every_partition_when_alone(self, log: EventLog) -> None:
+        log.append(records(100))
+        with log.reader(lambda p: 0, group=f"g-{uuid.uuid4()}") as reader:
+            found = read_all(reader, 100)
+            reader.hint({p: len(rows) for p, rows in found.items()})
+        assert sum(len(rows) for rows in found.values()) == 100
+
+
+class TestSqliteLog(EventLogContract):
+    @pytest.fixture
+    def reopen(self, tmp_path: Path) -> Iterator[Opener]:
+        yield lambda: SqliteLog(tmp_path / "log.sqlite")
+
+    def test_a_batch_appended_again_writes_nothing(self, log: EventLog) -> None:
+        assert log.append(records(10), batch_id="b1") == 10
+        assert log.append(records(10), batch_id="b1") == 0
+        assert sum(log.end_offsets().values()) == 10
+
+    def test_an_append_that_fails_writes_nothing(self, log: EventLog) -> None:
+        with pytest.raises(TypeError):
+            log.append([*records(5), None], batch_id="b1")  # type: ignore[list-item]
+        assert sum(log.end_offsets().values()) == 0
+        assert log.append(records(5), batch_id="b1") == 5
+
+    def test_a_poll_stays_within_its_bytes(self, log: EventLog) -> None:
+        log.append(records(20_000, size=1000))
+        with log.reader(lambda p: 0) as reader:
+            size = sum(len(v or b"") for s in reader.poll(100_000, 1_000_000, 0) for v in s.values)
+        assert 1_000_000 <= size <= 2_100_000  # one fetch of 1,000 records beyond
+
+
+class KafkaContract(EventLogContract):
+    fast: bool
+
+    @pytest.fixture
+    def reopen(self, broker: Broker) -> Iterator[Opener]:
+        topic = f"contract-{uuid.uuid4()}"
+        yield lambda: KafkaLog([broker.address], topic, fast=self.fast)
+
+
+@pytest.mark.kafka
+class TestKafkaLog(KafkaContract):
+    fast = False
+
+
+@pytest.mark.kafka
+class TestKafkaLogFast(KafkaContract):
+    fast = True
+
+
+del EventLogContract, KafkaContract  # pytest would collect them as tests of their own

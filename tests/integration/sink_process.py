@@ -1,0 +1,51 @@
+"""A sink in a process of its own, which kills itself at a given step: ``python -m … LOG LAKE STEP NTH``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from ingest.sink import Sink, SinkOptions
+from pipelines.workspace import open_log
+from warehouse import lake as lake_module
+from warehouse.lake import Lake
+
+log_url, lake_uri, step, nth = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+seen = 0
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def probe(name: str) -> None:
+    global seen
+    if name == step:
+        seen += 1
+        if seen == nth:
+            die()
+
+
+if step == "during-commit":
+    # The data file is written, the commit is not: the instant at which rows could be lost or doubled.
+    real = lake_module.write_deltalake
+
+    def dying(table, rows, **options):  # type: ignore[no-untyped-def]
+        global seen
+        seen += 1
+        if seen == nth:
+            from pathlib import Path
+
+            import pyarrow.parquet as pq
+
+            pq.write_table(rows, Path(lake_uri) / "records" / "part-orphan.parquet")
+            die()
+        return real(table, rows, **options)
+
+    lake_module.write_deltalake = dying  # type: ignore[assignment]
+
+with open_log(log_url, 4) as log:
+    sink = Sink(log, Lake(lake_uri), SinkOptions(max_records=400, max_age_s=60, group=os.environ.get("SINK_GROUP", "g")), probe=probe)
+    signal.signal(signal.SIGTERM, lambda *_: sink.stop.set())
+    sink.run(follow=os.environ.get("SINK_FOLLOW") == "1")
