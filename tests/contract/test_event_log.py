@@ -139,7 +139,7 @@ class TestSqliteLog(EventLogContract):
         assert sum(log.end_offsets().values()) == 10
 
     def test_an_append_that_fails_writes_nothing(self, log: EventLog) -> None:
-        with pytest.raises(TypeError):
+        with pytest.raises(AttributeError):
             log.append([*records(5), None], batch_id="b1")  # type: ignore[list-item]
         assert sum(log.end_offsets().values()) == 0
         assert log.append(records(5), batch_id="b1") == 5

@@ -109,8 +109,8 @@ message.max.bytes=8388608
             [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)],
             check=True, capture_output=True, timeout=120,
         )  # fmt: skip
-    output = (folder / "broker.log").open("wb")
-    process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=output, stderr=output)
+    with (folder / "broker.log").open("wb") as output:
+        process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=output, stderr=output)
     broker = Broker(process, client, folder)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
