@@ -13,6 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from ingest.log.port import EventLog, LogReader, NewRecord, Retention, Slice, partition_for
+from ingest.log.session import SESSION_MS
 from warehouse.errors import LogUnavailable
 
 __all__ = ["KafkaLog", "fast_reader_available"]
@@ -181,6 +182,8 @@ class _Reader(LogReader):
             bootstrap_servers=servers,
             group_id=group,
             enable_auto_commit=False,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=SESSION_MS // 4,
             auto_offset_reset="none" if group is None else "earliest",
             max_poll_records=_POLL_RECORDS,
             fetch_max_bytes=50 * 1024 * 1024,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ingest.log.port import LogReader, Slice
+from ingest.log.session import SESSION_MS
 from warehouse.errors import LogUnavailable
 
 __all__ = ["FastReader"]
@@ -36,6 +37,8 @@ class FastReader(LogReader):
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "earliest",
+                "session.timeout.ms": SESSION_MS,
+                "heartbeat.interval.ms": SESSION_MS // 4,
                 # Bounds what is fetched ahead; 64 MB beside the two batches.
                 "queued.max.messages.kbytes": 65_536,
                 "queued.min.messages": 200_000,

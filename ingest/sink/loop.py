@@ -173,6 +173,8 @@ class Sink:
             done = target is not None and self._reached(reader, target)
             if batch.is_due(options) or (batch.slices and (done or self.stop.is_set())):
                 self._land()
+                if self._batch is not batch:
+                    continue  # the batch before it was refused: read again from where the lake is
                 self._probe("polled")
                 batch.first = {s.partition: self._next[s.partition] for s in batch.slices}
                 self._next |= batch.following()

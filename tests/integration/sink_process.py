@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import uuid
 
 from ingest.sink import Sink, SinkOptions
 from pipelines.workspace import open_log
@@ -45,7 +46,12 @@ if step == "during-commit":
 
     lake_module.write_deltalake = dying  # type: ignore[assignment]
 
+if os.environ.get("XUEQING_TEST_SLOW_READER"):
+    from ingest.log import kafka
+
+    kafka.fast_reader_available = lambda: False
+
 with open_log(log_url, 4) as log:
-    sink = Sink(log, Lake(lake_uri), SinkOptions(max_records=400, max_age_s=60, group=os.environ.get("SINK_GROUP", "g")), probe=probe)
+    sink = Sink(log, Lake(lake_uri), SinkOptions(max_records=400, max_age_s=60, group=os.environ.get("SINK_GROUP", str(uuid.uuid4()))), probe=probe)
     signal.signal(signal.SIGTERM, lambda *_: sink.stop.set())
     sink.run(follow=os.environ.get("SINK_FOLLOW") == "1")
