@@ -1,0 +1,195 @@
+"""Any order of arrival, any batching, repeats, any split among partitions: the same marts, the oracle's.
+
+A build costs seconds, so one example holds many random programmes at once.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ingest.log.port import NewRecord
+from ingest.log.sqlite import SqliteLog
+from ingest.packs import Pack, reference_tables
+from ingest.sink import Sink, SinkOptions
+from tests import samples
+from tests.oracle import Oracle, Rules
+from tests.warehouse_help import cells_of, marts, raw_records
+from warehouse.build import BuildOptions, Warehouse
+from warehouse.lake import Lake
+from warehouse.query import connect
+
+PROGRAMMES = 12
+START = datetime(2017, 10, 9, tzinfo=UTC)
+
+
+def random_programme(rng: random.Random, programme_id: str) -> list[dict[str, Any]]:
+    """Events of a small programme with everything that goes wrong in real ones."""
+    events: list[dict[str, Any]] = []
+
+    def add(kind: str, payload: dict[str, Any], *, staff: bool = False, version: int = 1) -> dict[str, Any]:
+        at = START + timedelta(minutes=rng.randrange(0, 40 * 24 * 60))
+        event = {
+            "event_id": str(uuid.UUID(int=rng.getrandbits(128))), "event_type": kind, "event_version": version,
+            "occurred_at": at.isoformat().replace("+00:00", "Z"), "programme_id": programme_id, "source": "random",
+            **({"staff_key": "Stutor123"} if staff else {"learner_key": f"Llearner{rng.randrange(5)}"}), "payload": payload,
+        }  # fmt: skip
+        events.append(event)
+        return event
+
+    def placement(enrolment: str) -> dict[str, Any]:
+        return {
+            "enrolment_id": enrolment, "class_id": rng.choice(["c1", "c2"]), "county_id": rng.choice(["qinzhou", "wushan", None]),
+            "subject_id": rng.choice(["chinese", "数学"]), "school_stage": rng.choice(["primary", None]),
+        }  # fmt: skip
+
+    for n in range(rng.randrange(1, 5)):
+        e = f"e{n}"
+        if rng.random() < 0.85:
+            add("enrolment.opened", placement(e) | {"is_called_up": rng.choice([True, False, None])})
+        if rng.random() < 0.3:
+            add("enrolment.transferred", placement(e))
+        if rng.random() < 0.25:
+            add("enrolment.withdrawn", {"enrolment_id": e})
+            if rng.random() < 0.5:
+                add("enrolment.opened", placement(e))
+        for _ in range(rng.randrange(0, 4)):
+            add("session.started", {"enrolment_id": e, "device": "web"})
+        for _ in range(rng.randrange(0, 5)):
+            s = rng.choice([0, 0.5, 333.333, 3600, 86_400])
+            if rng.random() < 0.3:
+                add("video.watched", {"enrolment_id": e, "course_id": "k", "seconds": s})
+            else:
+                add("video.watched", {"enrolment_id": e, "course_id": "k", "watched_s": s}, version=2)
+        for _ in range(rng.randrange(0, 4)):
+            add("journal.published", {"enrolment_id": e, "journal_id": "j", "characters": 5})
+        for _ in range(rng.choice([0, 3, 12])):
+            add("peer_review.submitted", {"enrolment_id": e, "assignment_id": "a", "reviewed_enrolment_id": "e0", "score": 80})
+        for k in range(rng.choice([0, 2, 16])):
+            add("post.published", {"enrolment_id": e, "post_id": f"{e}-p{k}", "workshop_id": "w", "kind": "post", "characters": 9})
+            for _ in range(rng.choice([0, 0, 1, 2])):
+                add("post.judged", {"enrolment_id": e, "post_id": f"{e}-p{k}", "is_effective": rng.random() < 0.5}, staff=True)
+            if rng.random() < 0.1:
+                add("post.voided", {"enrolment_id": e, "post_id": f"{e}-p{k}"}, staff=True)
+        for _ in range(rng.randrange(0, 4)):
+            grade = {"enrolment_id": e, "assignment_id": rng.choice("ab"), "grade": rng.choice([30, 59.5, 60, 90]), "is_final": rng.random() < 0.7}
+            add("assignment.graded", grade, staff=True)
+        for _ in range(rng.randrange(0, 3)):
+            add("practice.awarded", {"enrolment_id": e, "points": rng.choice([3, 12, 20, 25])}, staff=True)
+        for _ in range(rng.randrange(0, 3)):
+            add("outcome.approved", {"enrolment_id": e, "document_id": "d", "points": rng.choice([4, 12, 20])}, staff=True)
+        if rng.random() < 0.3:
+            add("outcome.rejected", {"enrolment_id": e, "document_id": "d"}, staff=True)
+    for target in rng.sample(events, min(len(events), rng.choice([0, 1, 3, 8]))):
+        void = add("event.voided", {"voided_event_id": target["event_id"]})
+        void["learner_key"] = None
+    return events
+
+
+def arrivals(rng: random.Random, events: list[dict[str, Any]]) -> list[NewRecord]:
+    """The events as records: late, shuffled, sent again; each with the time at which the log took it."""
+    records = []
+    for event in events:
+        at = datetime.fromisoformat(event["occurred_at"])
+        taken = int(at.timestamp() * 1e6) + rng.choice([1, 1, 1, 30, 200]) * 3_600_000_000 + rng.randrange(1000)
+        copies = 1 + (rng.random() < 0.1) + (rng.random() < 0.03)
+        for copy in range(copies):
+            body = event if rng.random() < 0.9 else dict(reversed(event.items()))
+            records.append((taken + copy * rng.choice([0, 1, 10**9]), samples.encode(body)))
+    rng.shuffle(records)
+    return [NewRecord(b"%d" % rng.randrange(1000), value, taken) for taken, value in records]
+
+
+def sink_in_batches(log: SqliteLog, lake: Lake, size: int) -> None:
+    sink = Sink(log, lake, SinkOptions(max_records=size))
+    sink.run()
+    sink.close()
+
+
+def packs_like(pack: Pack, names: list[str]) -> dict[str, Pack]:
+    return {name: replace(pack, programme_id=name) for name in names}
+
+
+@settings(
+    max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(seed=st.integers(0, 2**32), cuts=st.integers(1, 3), partitions=st.sampled_from([1, 4, 7]))
+def test_every_way_of_arriving_gives_the_oracles_marts(
+    packs: dict[str, Pack], tmp_path_factory: pytest.TempPathFactory, seed: int, cuts: int, partitions: int
+) -> None:
+    rng = random.Random(seed)
+    folder = tmp_path_factory.mktemp("any-order")
+    names = [f"programme-{n}" for n in range(PROGRAMMES)]
+    records = arrivals(rng, [e for name in names for e in random_programme(rng, name)])
+    reference = reference_tables(packs_like(packs["tianshui-2017"], names))
+
+    # Piecemeal: several builds, each on what had come by then.
+    log, lake = SqliteLog(folder / "log.sqlite", partitions=partitions), Lake(str(folder / "lake"))
+    piecemeal = Warehouse(folder / "piecemeal")
+    bounds = [0, *sorted(rng.randrange(1, len(records)) for _ in range(cuts)), len(records)]
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        log.append(records[start:end])
+        sink_in_batches(log, lake, rng.choice([50, 1000]))
+        piecemeal.build(lake, reference)
+        if rng.random() < 0.3:
+            lake.maintain()
+    at_once = Warehouse(folder / "at-once")
+    at_once.build(lake, reference, BuildOptions(full=True))
+    assert marts(piecemeal.published) == marts(at_once.published)
+
+    raws = raw_records(folder / "log.sqlite")
+    rules = Rules(packs["tianshui-2017"].path)
+    with connect(at_once.published) as con:
+        for name in names:
+            oracle = Oracle.read(raws, rules, name)
+            found = con.execute(
+                "select coalesce(sum(counted_count), 0), coalesce(sum(repeat_count), 0), coalesce(sum(conflict_count), 0),"
+                " coalesce(sum(waiting_count), 0) from rpt_event_accounting where programme_id = ?", [name],
+            ).fetchone()  # fmt: skip
+            s = oracle.standing
+            assert found == (s.counted, s.repeats, s.conflicts, s.waiting)
+            for day in [date(2017, 10, 8) + timedelta(days=d) for d in (0, 2, 9, 17, 30, 41, 60)]:
+                assert cells_of(con, name, day) == oracle.status(day), (name, day)
+
+    # Other arrivals of the same events, by other partitions: the same status.
+    other_log = SqliteLog(folder / "other.sqlite", partitions=3)
+    other_log.append(rng.sample(records, len(records)))
+    other_lake = Lake(str(folder / "other-lake"))
+    sink_in_batches(other_log, other_lake, 10_000)
+    other = Warehouse(folder / "other")
+    other.build(other_lake, reference)
+    left, right = marts(other.published), marts(at_once.published)
+    for name in ("rpt_status", "fct_enrolment_days", "dim_enrolments", "rpt_event_accounting"):
+        assert left[name] == right[name], name
+
+
+def test_a_conflicting_id_is_kept_out_and_listed(packs: dict[str, Pack], tmp_path: Path) -> None:
+    rng = random.Random(5)
+    event = next(e for e in random_programme(rng, "p") if e["event_type"] == "enrolment.opened")
+    other = event | {"payload": event["payload"] | {"class_id": "another"}}
+    log, lake = SqliteLog(tmp_path / "log.sqlite"), Lake(str(tmp_path / "lake"))
+    us = int(datetime(2017, 12, 1, tzinfo=UTC).timestamp() * 1e6)
+    log.append([NewRecord(b"a", samples.encode(event), us), NewRecord(b"b", samples.encode(other), us + 1)])
+    sink_in_batches(log, lake, 100)
+    warehouse = Warehouse(tmp_path / "w")
+    reference = reference_tables(packs_like(packs["tianshui-2017"], ["p"]))
+    warehouse.build(lake, reference)
+    with connect(warehouse.published) as con:
+        assert con.execute("select event_id from fct_conflicting_events").fetchall() == [(event["event_id"],)]
+        assert con.execute("select distinct class_id from dim_enrolments").fetchall() == [(event["payload"]["class_id"],)]
+    # One that turns out to have come earlier, from a partition that was behind, takes its place.
+    log.append([NewRecord(b"c", samples.encode(other), us - 1)])
+    sink_in_batches(log, lake, 100)
+    warehouse.build(lake, reference)
+    with connect(warehouse.published) as con:
+        assert con.execute("select distinct class_id from dim_enrolments").fetchall() == [("another",)]
+        assert con.execute("select count(*) from fct_conflicting_events").fetchone() == (1,)
