@@ -61,16 +61,17 @@ def run_dbt(
         "--project-dir", project, "--profiles-dir", project, "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
     ]  # fmt: skip
     result = DbtResult(ok=False)
-    process = subprocess.Popen(command, env=env, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
+    with subprocess.Popen(
+        command, env=env, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            _read(line, result, report)
-        result.ok = process.wait() == 0
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+        try:
+            for line in process.stdout:
+                _read(line, result, report)
+            result.ok = process.wait() == 0
+        except BaseException:
+            process.terminate()
+            raise
     return result
 
 

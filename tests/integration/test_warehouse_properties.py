@@ -167,6 +167,8 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     sink_in_batches(other_log, other_lake, 10_000)
     other = Warehouse(folder / "other")
     other.build(other_lake, reference)
+    log.close()
+    other_log.close()
     left, right = marts(other.published), marts(at_once.published)
     for name in ("rpt_status", "fct_enrolment_days", "dim_enrolments", "rpt_event_accounting"):
         assert left[name] == right[name], name
@@ -193,3 +195,4 @@ def test_a_conflicting_id_is_kept_out_and_listed(packs: dict[str, Pack], tmp_pat
     with connect(warehouse.published) as con:
         assert con.execute("select distinct class_id from dim_enrolments").fetchall() == [("another",)]
         assert con.execute("select count(*) from fct_conflicting_events").fetchone() == (1,)
+    log.close()
