@@ -136,7 +136,9 @@ def find_packs(extra: Path | None = None) -> dict[str, Pack]:
         for folder in sorted(p.parent for p in root.glob("*/programme.toml")):
             pack = load_pack(folder)
             if pack.programme_id in packs:
-                raise BadConfiguration(f"two packs are called {pack.programme_id}: {folder} and {packs[pack.programme_id].path}")
+                raise BadConfiguration(
+                    f"two packs are called {pack.programme_id}: {folder} and {packs[pack.programme_id].path}"
+                )
             packs[pack.programme_id] = pack
     return packs
 
@@ -160,7 +162,9 @@ def reference_tables(packs: Mapping[str, Pack]) -> dict[str, pa.Table]:
             "starts_on": pa.array([p.starts_on for p in ordered], pa.date32()),
             "ends_on": pa.array([p.ends_on for p in ordered], pa.date32()),
             "report_on": pa.array([p.report_on for p in ordered], pa.date32()),
-            "assignment_pass_grade": pa.array([Decimal(str(p.assignment_pass_grade)) for p in ordered], pa.decimal128(9, 3)),
+            "assignment_pass_grade": pa.array(
+                [Decimal(str(p.assignment_pass_grade)) for p in ordered], pa.decimal128(9, 3)
+            ),
             "passing_results": pa.array(["|".join(p.passing_results) for p in ordered], pa.string()),
         }
     )

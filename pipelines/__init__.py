@@ -1,0 +1,1 @@
+"""What runs over the warehouse: the command line, reports, imports."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingest.log.port import EventLog, Retention
-from warehouse.lake import Lake
-from warehouse.query import connect_lake
 from warehouse.build import Warehouse
+from warehouse.lake import Lake
 from warehouse.publish import read_info
-from warehouse.query import connect
+from warehouse.query import connect, connect_lake
 
 __all__ = ["Accounting", "PartitionAccount", "account"]
 
@@ -111,11 +110,13 @@ def account(log: EventLog, lake: Lake, warehouse: Warehouse) -> Accounting:
             rows = {
                 p: (a, q)
                 for p, a, q in con.execute(
-                    'select "partition", count(*) filter (disposition = \'accepted\'),'
+                    "select \"partition\", count(*) filter (disposition = 'accepted'),"
                     " count(*) filter (disposition = 'quarantined') from lake.records group by all"
                 ).fetchall()
             }
-            reasons = con.execute("select reason, count(*) from lake.quarantined group by 1 order by 2 desc, 1").fetchall()
+            reasons = con.execute(
+                "select reason, count(*) from lake.quarantined group by 1 order by 2 desc, 1"
+            ).fetchall()
             last = con.execute("select max(recorded_at), max(occurred_at) from lake.records").fetchone() or last
             if info is not None and info.next_offsets:
                 cases = " ".join(f"when {p} then {o}" for p, o in info.next_offsets.items())

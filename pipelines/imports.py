@@ -42,7 +42,7 @@ def _lines(file: Path) -> Iterator[Iterable[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        opened = cast(BinaryIO, gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
+        opened = cast(BinaryIO, gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")  # noqa: SIM115
     except OSError as error:
         raise BadSource(f"{file} cannot be read: {error.strerror}") from error
     with opened:

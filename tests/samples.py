@@ -148,5 +148,9 @@ def damaged_records(draw: st.DrawFn) -> bytes:
         case "bytes":
             raw = bytearray(encode(event))
             at = draw(st.integers(0, len(raw) - 1))
-            return bytes(raw[:at]) + draw(st.sampled_from([b"", b",", b"\xff", b"}", b"NaN", b"/**/", b"\\ud800", b"\x00"])) + bytes(raw[at + draw(st.integers(0, 2)) :])
+            return (
+                bytes(raw[:at])
+                + draw(st.sampled_from([b"", b",", b"\xff", b"}", b"NaN", b"/**/", b"\\ud800", b"\x00"]))
+                + bytes(raw[at + draw(st.integers(0, 2)) :])
+            )
     return encode(event)

@@ -43,7 +43,13 @@ def cells_of(
     ).fetchall()
     found = {}
     for breakdown, county, subject, klass, stage, *counts in rows:
-        first = {"county": county, "subject": subject, "class": klass, "school_stage": stage, "county_subject": county}.get(breakdown)
+        first = {
+            "county": county,
+            "subject": subject,
+            "class": klass,
+            "school_stage": stage,
+            "county_subject": county,
+        }.get(breakdown)
         second = subject if breakdown == "county_subject" else None
         if any(counts):
             found[breakdown, first, second] = tuple(counts)

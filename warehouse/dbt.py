@@ -42,7 +42,12 @@ def project_dir() -> Path:
 
 
 def run_dbt(
-    arguments: list[str], *, build_file: Path, work: Path, memory: str, report: Callable[[Node], None] = lambda node: None
+    arguments: list[str],
+    *,
+    build_file: Path,
+    work: Path,
+    memory: str,
+    report: Callable[[Node], None] = lambda node: None,
 ) -> DbtResult:
     """``dbt ARGUMENTS`` against the private build file; never raises for a failed model."""
     work.mkdir(parents=True, exist_ok=True)

@@ -1,18 +1,18 @@
 """The error tree of Xueqing. Retrying reads the *type*, never the message.
 
-    XueqingError
-    ├── Terminal                 trying again as it is will fail again; the message says what to change
-    │   ├── BadConfiguration     a setting, a pack or a path is wrong
-    │   ├── LakeMismatch         the lake belongs to another log, or has a schema this version does not know
-    │   ├── LogTruncated         the log no longer holds records that the lake has not covered
-    │   ├── BuildFailed          a model or a test of the warehouse failed; nothing was published
-    │   ├── NotPublished         there is no published warehouse yet
-    │   ├── BadSource            an importer cannot read its source at all
-    │   └── IdentityError        the vault cannot be opened, or holds no such person
-    └── Transient                worth trying again
-        ├── LogUnavailable       the broker or the file cannot be reached at the moment
-        ├── BuildInProgress      another process is building; two cannot
-        └── CommitRefused        another sink owns the partition now; start again from the lake
+XueqingError
+├── Terminal                 trying again as it is will fail again; the message says what to change
+│   ├── BadConfiguration     a setting, a pack or a path is wrong
+│   ├── LakeMismatch         the lake belongs to another log, or has a schema this version does not know
+│   ├── LogTruncated         the log no longer holds records that the lake has not covered
+│   ├── BuildFailed          a model or a test of the warehouse failed; nothing was published
+│   ├── NotPublished         there is no published warehouse yet
+│   ├── BadSource            an importer cannot read its source at all
+│   └── IdentityError        the vault cannot be opened, or holds no such person
+└── Transient                worth trying again
+    ├── LogUnavailable       the broker or the file cannot be reached at the moment
+    ├── BuildInProgress      another process is building; two cannot
+    └── CommitRefused        another sink owns the partition now; start again from the lake
 """
 
 from __future__ import annotations

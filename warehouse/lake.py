@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from warehouse.errors import CommitRefused, LakeMismatch
@@ -154,7 +161,8 @@ class Lake:
                     f"partition {partition}: the lake is at offset {self.next_offset(partition)}, the batch starts at {offset}"
                 )
         properties = CommitProperties(
-            app_transactions=[Transaction(f"{_APP}/{p}", o) for p, o in sorted(following.items())], max_commit_retries=20
+            app_transactions=[Transaction(f"{_APP}/{p}", o) for p, o in sorted(following.items())],
+            max_commit_retries=20,
         )
         try:
             write_deltalake(
@@ -163,7 +171,9 @@ class Lake:
                 mode="append",
                 commit_properties=properties,
                 writer_properties=_WRITER,
-                post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False, cleanup_expired_logs=False
+                ),
             )
         except (CommitFailedError, DeltaError) as error:
             if isinstance(error, CommitFailedError) or "transaction" in str(error).lower():

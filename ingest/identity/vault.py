@@ -84,18 +84,22 @@ class Vault:
         self._kek = AESGCM(hmac.digest(key, b"xueqing vault: wrapping", sha256))
         self._lookup_key = hmac.digest(key, b"xueqing vault: lookup", sha256)
         self._con = sqlite3.connect(path, timeout=60, isolation_level=None)
-        os.chmod(path, 0o600)
+        path.chmod(0o600)
         # What is deleted is overwritten, in the file and in its journal.
         self._con.execute("pragma secure_delete=on")
         self._con.execute("pragma journal_mode=delete")
         for statement in _SCHEMA.split(";"):
             self._con.execute(statement)
-        self._con.execute("insert or ignore into check_value values (1, ?)", (self._seal(self._kek, b"xueqing", b"check"),))
+        self._con.execute(
+            "insert or ignore into check_value values (1, ?)", (self._seal(self._kek, b"xueqing", b"check"),)
+        )
         sealed = self._con.execute("select sealed from check_value").fetchone()[0]
         try:
             self._open(self._kek, sealed, b"check")
         except InvalidTag as error:
-            raise IdentityError(f"the key does not open the vault {path.name}; give the one it was made with") from error
+            raise IdentityError(
+                f"the key does not open the vault {path.name}; give the one it was made with"
+            ) from error
 
     @staticmethod
     def _seal(cipher: AESGCM, plain: bytes, about: bytes) -> bytes:

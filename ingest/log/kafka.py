@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
@@ -23,7 +23,12 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 #: Never deleted, and roomy enough that an oversized record reaches the quarantine instead of
 #: failing at its producer.
-_TOPIC_CONFIG = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "max.message.bytes": "8388608"}
+_TOPIC_CONFIG = {
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "cleanup.policy": "delete",
+    "max.message.bytes": "8388608",
+}
 _MAX_REQUEST = 8_388_608
 _REQUEST_MS = 30_000
 #: kafka-python at 5,000: 108 k records/s, at its default 500: 80 k.
@@ -35,7 +40,9 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except KafkaError as error:
-        raise LogUnavailable(f"Kafka cannot {what} at the moment ({type(error).__name__}); is the broker up?") from error
+        raise LogUnavailable(
+            f"Kafka cannot {what} at the moment ({type(error).__name__}); is the broker up?"
+        ) from error
 
 
 def fast_reader_available() -> bool:
@@ -56,7 +63,13 @@ class KafkaLog(EventLog):
     """
 
     def __init__(
-        self, servers: Sequence[str], topic: str, *, partitions: int = 4, replication: int = -1, fast: bool | None = None
+        self,
+        servers: Sequence[str],
+        topic: str,
+        *,
+        partitions: int = 4,
+        replication: int = -1,
+        fast: bool | None = None,
     ) -> None:
         self._servers, self._topic = list(servers), topic
         self._fast = fast_reader_available() if fast is None else fast
@@ -74,10 +87,8 @@ class KafkaLog(EventLog):
     def _create(self, partitions: int, replication: int) -> None:
         if self._topic in self._admin.list_topics():
             return
-        try:
+        with suppress(TopicAlreadyExistsError):  # another process was first
             self._admin.create_topics([NewTopic(self._topic, partitions, replication, topic_configs=_TOPIC_CONFIG)])
-        except TopicAlreadyExistsError:
-            pass  # another process was first
 
     def _await_partitions(self) -> set[int]:
         deadline = time.monotonic() + 20
@@ -199,9 +210,16 @@ class _Reader(LogReader):
 
     def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Slice]:
         with _translated("be read"):
-            found = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max(1, min(max_records, _POLL_RECORDS)))
+            found = self._consumer.poll(
+                timeout_ms=int(timeout_s * 1000), max_records=max(1, min(max_records, _POLL_RECORDS))
+            )
         return [
-            Slice(part.partition, [r.offset for r in records], [r.timestamp * 1000 for r in records], [r.value for r in records])
+            Slice(
+                part.partition,
+                [r.offset for r in records],
+                [r.timestamp * 1000 for r in records],
+                [r.value for r in records],
+            )
             for part, records in found.items()
             if records
         ]
@@ -219,7 +237,9 @@ class _Reader(LogReader):
         from kafka.structs import OffsetAndMetadata
 
         mine = self.assignment
-        offsets = {TopicPartition(self._topic, p): OffsetAndMetadata(o, "", -1) for p, o in positions.items() if p in mine}
+        offsets = {
+            TopicPartition(self._topic, p): OffsetAndMetadata(o, "", -1) for p, o in positions.items() if p in mine
+        }
         if offsets:
             self._consumer.commit_async(offsets)  # a hint: nobody waits for it
 

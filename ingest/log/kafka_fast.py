@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -69,22 +70,24 @@ class FastReader(LogReader):
         try:
             messages = self._consumer.consume(max(1, min(max_records, _CONSUME)), timeout_s)
         except (KafkaException, RuntimeError) as error:
-            raise LogUnavailable(f"Kafka cannot be read at the moment ({type(error).__name__}); is the broker up?") from error
+            raise LogUnavailable(
+                f"Kafka cannot be read at the moment ({type(error).__name__}); is the broker up?"
+            ) from error
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
         slices: dict[int, Slice] = {}
         for m in messages:
-            error = m.error()
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
+            failed = m.error()
+            if failed is not None:
+                if failed.code() == KafkaError._PARTITION_EOF:
                     continue
-                raise LogUnavailable(f"Kafka cannot be read at the moment ({error.name()}); is the broker up?")
-            partition = m.partition()
+                raise LogUnavailable(f"Kafka cannot be read at the moment ({failed.name()}); is the broker up?")
+            partition = cast(int, m.partition())
             piece = slices.get(partition)
             if piece is None:
                 piece = slices[partition] = Slice(partition)
-            piece.offsets.append(m.offset())
+            piece.offsets.append(cast(int, m.offset()))
             piece.recorded_at_us.append(m.timestamp()[1] * 1000)
             piece.values.append(m.value())
         return list(slices.values())

@@ -14,7 +14,7 @@ from functools import cache
 import msgspec
 from msgspec import inspect
 
-from ingest.events import Actor, EventSpec, Envelope, catalogue
+from ingest.events import Actor, Envelope, EventSpec, catalogue
 from ingest.events.validation import EARLIEST, FUTURE_TOLERANCE
 
 __all__ = ["ENVELOPE_FIELDS", "extraction_sql"]
@@ -32,9 +32,7 @@ ENVELOPE_FIELDS = (
 _NOT_TEXT = r"^(?:[-0-9{\[]|true\z|false\z)"
 #: Accepted by DuckDB, no JSON: trailing commas, NaN, Infinity, comments.
 _NOT_JSON = r"(?i),\s*[}\]]|[,:\[]\s*-?(?:nan|inf)|/[*/]"
-_TIME = (
-    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)"
-)
+_TIME = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)"
 
 
 def _quoted(text: str) -> str:
@@ -118,8 +116,10 @@ def _payload_check(spec: EventSpec) -> str:
         case Actor.STAFF:
             checks.append(f"{staff} and e.learner_key is null")
         case Actor.EITHER:
-            checks.append(f"(({learner} and e.staff_key is null and p.enrolment_id is not null)"
-                          f" or (e.learner_key is null and {staff}))")
+            checks.append(
+                f"(({learner} and e.staff_key is null and p.enrolment_id is not null)"
+                f" or (e.learner_key is null and {staff}))"
+            )
         case Actor.NONE:
             pass
     return " and ".join(checks)

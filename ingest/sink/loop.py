@@ -192,7 +192,9 @@ class Sink:
         if not mine:
             return all(self._lake_covers(p, o) for p, o in target.items())
         flying = self._flight is not None
-        return all(seen.get(p, 0) >= target.get(p, 0) or (not flying and self._covered(p, target.get(p, 0))) for p in mine)
+        return all(
+            seen.get(p, 0) >= target.get(p, 0) or (not flying and self._covered(p, target.get(p, 0))) for p in mine
+        )
 
     def _covered(self, partition: int, offset: int) -> bool:
         return self._lake.next_offset(partition) >= offset

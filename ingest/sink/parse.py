@@ -102,10 +102,7 @@ def _fast_rows(base: pa.Table, found: pa.Table) -> pa.Table:
 
 def _as_records(columns: dict[str, pa.Array | pa.ChunkedArray], count: int) -> pa.Table:
     return pa.table(
-        [
-            columns[f.name].cast(f.type) if f.name in columns else pa.nulls(count, f.type)
-            for f in RECORDS
-        ],
+        [columns[f.name].cast(f.type) if f.name in columns else pa.nulls(count, f.type) for f in RECORDS],
         schema=RECORDS,
     )
 

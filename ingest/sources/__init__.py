@@ -1,0 +1,1 @@
+"""What brings events in: files of several kinds, and the simulator."""

@@ -39,7 +39,13 @@ _COLUMNS = {
     "assessments": ("code_module", "code_presentation", "id_assessment", "assessment_type", "date", "weight"),
     "vle": ("id_site", "code_module", "code_presentation", "activity_type"),
     "studentInfo": ("code_module", "code_presentation", "id_student", "gender", "region", "final_result"),
-    "studentRegistration": ("code_module", "code_presentation", "id_student", "date_registration", "date_unregistration"),
+    "studentRegistration": (
+        "code_module",
+        "code_presentation",
+        "id_student",
+        "date_registration",
+        "date_unregistration",
+    ),
     "studentAssessment": ("id_assessment", "id_student", "date_submitted", "is_banked", "score"),
     "studentVle": ("code_module", "code_presentation", "id_student", "id_site", "date", "sum_click"),
 }
@@ -58,8 +64,8 @@ class _Rows:
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         columns = _COLUMNS[self._table]
-        opener: Callable[[Path], io.BufferedIOBase] = gzip.open if self._path.suffix == ".gz" else Path.open  # type: ignore[assignment]
-        with io.TextIOWrapper(opener(self._path, "rb"), encoding="utf-8-sig", newline="") as file:  # type: ignore[call-arg]
+        opened = gzip.open(self._path, "rb") if self._path.suffix == ".gz" else self._path.open("rb")  # noqa: SIM115
+        with io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = next(reader, [])
             missing = [c for c in columns if c not in header]
@@ -100,9 +106,7 @@ def read_oulad(
     Raises:
         BadSource: a table or column is missing.
     """
-    lengths = {
-        (m, p): int(n) for _, (m, p, n) in _Rows(folder, "courses", report) if n.isdigit()
-    }
+    lengths = {(m, p): int(n) for _, (m, p, n) in _Rows(folder, "courses", report) if n.isdigit()}
     starts = {presentation: _start(presentation) for _, presentation in lengths}
     info = list(_Rows(folder, "studentInfo", report))
     keys = resolve(dict.fromkeys(row[2] for _, row in info))
@@ -174,27 +178,32 @@ def _enrolments(
         opened, left = registered.pop((module, presentation, student), ("", ""))
         start = starts[presentation]
         undated += opened == ""
+        opened_at = _day(start, opened) if opened else format_time(start)
+        left_at = _day(start, left) if left else None
+        # Nobody leaves before they come: whoever did was enrolled by the day they left.
+        if left_at is not None and left_at < opened_at:
+            opened_at = left_at
         enrolment = emit.enrolment(module, presentation, student)
         yield emit.event(
             "enrolment.opened",
             stable_id(SOURCE, "opened", module, presentation, student),
-            _day(start, opened) if opened else format_time(start),
+            opened_at,
             student,
             e.EnrolmentOpened(
                 enrolment_id=enrolment, class_id=f"{module}-{presentation}", county_id=region or None, subject_id=module,
                 is_called_up=True, gender=gender or None,
             ),
         )  # fmt: skip
-        if left:
+        if left_at is not None:
             yield emit.event(
                 "enrolment.withdrawn",
                 stable_id(SOURCE, "withdrawn", module, presentation, student),
-                _day(start, left),
+                left_at,
                 student,
                 e.EnrolmentWithdrawn(enrolment_id=enrolment),
             )
     if undated:
-        report.warnings.append(f"{undated} registrations have no date; they are dated to their presentation's start")
+        report.warnings.append(f"{undated} registrations have no date; they are dated to their presentation's start or, if earlier, to the day of leaving")
     if registered:
         report.used["studentRegistration"] -= len(registered)
         report.set_aside["studentRegistration", "no such student in studentInfo"] += len(registered)

@@ -142,12 +142,12 @@ class _Converter:
             kept = {k: self._without_people(v) for k, v in node.items() if k in ("objectType", "member")}
             return {**kept, "account": {"homePage": "urn:xueqing:learner", "name": self._key(node)}}
         return {
-            k: self._without_people(v) for k, v in node.items() if not (k == "name" and node.get("objectType") in ("Agent", "Group"))
+            k: self._without_people(v)
+            for k, v in node.items()
+            if not (k == "name" and node.get("objectType") in ("Agent", "Group"))
         }
 
-    def convert(
-        self, statement: dict[str, Any]
-    ) -> tuple[list[NewRecord], tuple[str, str, str], _Viewing | None]:
+    def convert(self, statement: dict[str, Any]) -> tuple[list[NewRecord], tuple[str, str, str], _Viewing | None]:
         statement_id = str(UUID(statement["id"]))
         verb = str(statement["verb"]["id"])
         at = datetime.fromisoformat(statement.get("timestamp") or statement["stored"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +36,9 @@ def register(app: typer.Typer) -> None:
 
 
 def sql(
-    query: Annotated[str | None, typer.Argument(help="One statement; without it a prompt opens, or standard input is read.")] = None,
+    query: Annotated[
+        str | None, typer.Argument(help="One statement; without it a prompt opens, or standard input is read.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TABLE,
     out: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file (Parquet needs one).")] = None,
 ) -> None:
@@ -53,10 +56,8 @@ def sql(
 
 
 def _prompt(con: duckdb.DuckDBPyConnection) -> None:
-    try:
+    with suppress(ImportError):
         import readline  # noqa: F401 - gives input() its history
-    except ImportError:
-        pass
     errors.print("End a statement with ; and the session with Ctrl-D. show all tables; lists what there is.")
     lines: list[str] = []
     while True:
@@ -82,7 +83,7 @@ def _answer(con: duckdb.DuckDBPyConnection, query: str, form: Format, out: Path 
     try:
         result = con.sql(query)
         if result is None:
-            return
+            return  # type: ignore[unreachable] # a statement without rows; the stubs do not say so
         if form is Format.TABLE and out is None:
             _print_table(result)
         elif form is Format.CSV or (form is Format.TABLE and out is not None):
@@ -92,7 +93,9 @@ def _answer(con: duckdb.DuckDBPyConnection, query: str, form: Format, out: Path 
         else:
             rows = result.to_arrow_table()
             con.register("answer", rows)
-            con.execute(f"copy (from answer) to '{str(out or '/dev/stdout').replace(chr(39), chr(39) * 2)}' (format json)")
+            con.execute(
+                f"copy (from answer) to '{str(out or '/dev/stdout').replace(chr(39), chr(39) * 2)}' (format json)"
+            )
     except duckdb.Error as error:
         raise BadConfiguration(str(error)) from None
 

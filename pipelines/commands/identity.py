@@ -63,4 +63,6 @@ def new_key() -> None:
     """Make a fresh vault key where XUEQING_VAULT_KEY_FILE says; never over an old one."""
     settings = Settings.from_environment()
     KeyFile.create(settings.vault_key_file)
-    output.print(f"written to {settings.vault_key_file}; keep a copy elsewhere: without it no name can be read", soft_wrap=True)
+    output.print(
+        f"written to {settings.vault_key_file}; keep a copy elsewhere: without it no name can be read", soft_wrap=True
+    )

@@ -14,7 +14,9 @@ __all__ = ["AsOf", "Language", "Memory", "Programme", "parse_date"]
 Language = Annotated[str | None, typer.Option("--lang", help="zh or en; by default the locale's.")]
 Memory = Annotated[str, typer.Option(help="Memory that the engine may use, such as 2500MB.")]
 Programme = Annotated[str, typer.Option("--programme", "-p", help="Programme id.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="Local date, such as 2017-10-28; by default the programme's report day.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Local date, such as 2017-10-28; by default the programme's report day.")
+]
 
 
 def parse_date(text: str | None) -> date | None:

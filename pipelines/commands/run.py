@@ -61,7 +61,9 @@ def sink(
     batch_records: Annotated[int, typer.Option(min=1, help="Commit after this many records …")] = 100_000,
     batch_mb: Annotated[int, typer.Option(min=1, help="… or this many megabytes …")] = 64,
     batch_age: Annotated[float, typer.Option(min=0.05, help="… or this many seconds.")] = 5.0,
-    group: Annotated[str, typer.Option(help="Kafka consumer group; sinks of one group share the partitions.")] = "xueqing-sink",
+    group: Annotated[
+        str, typer.Option(help="Kafka consumer group; sinks of one group share the partitions.")
+    ] = "xueqing-sink",
 ) -> None:
     """Move records from the log to the lake, exactly once."""
     workspace = Workspace(Settings.from_environment())
@@ -106,7 +108,9 @@ def rebuild(
     settings = Settings.from_environment()
     workspace = Workspace(settings)
     if "://" in settings.lake:
-        raise BadConfiguration("rebuild deletes a lake on a disk only; delete the one in object storage yourself, then run: xueqing sink")
+        raise BadConfiguration(
+            "rebuild deletes a lake on a disk only; delete the one in object storage yourself, then run: xueqing sink"
+        )
     if not yes:
         typer.confirm(f"Delete {settings.lake} and the warehouse, and make them again from the log?", abort=True)
     workspace.warehouse.delete()

@@ -29,13 +29,20 @@ def trend_svg(report: StatusReport, language: str) -> str:
     ]
     order = list(names.values())
     chart = (
-        alt.Chart(alt.Data(values=data))
+        alt.Chart(alt.Data(values=data))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2.5)
         .encode(
             x=alt.X("on:T", title=w["date"], axis=alt.Axis(format="%Y-%m-%d", labelAngle=0, tickCount=6)),
             y=alt.Y("rate:Q", title=w["rate"], scale=alt.Scale(domain=[0, 100])),
-            color=alt.Color("series:N", sort=order, title=None, scale=alt.Scale(domain=order, range=["#3b6fb6", "#d17f1e", "#2d8a57"])),
-            strokeDash=alt.StrokeDash("series:N", sort=order, title=None, scale=alt.Scale(domain=order, range=[[1, 0], [7, 3], [2, 2]])),
+            color=alt.Color(
+                "series:N",
+                sort=order,
+                title=None,
+                scale=alt.Scale(domain=order, range=["#3b6fb6", "#d17f1e", "#2d8a57"]),
+            ),
+            strokeDash=alt.StrokeDash(
+                "series:N", sort=order, title=None, scale=alt.Scale(domain=order, range=[[1, 0], [7, 3], [2, 2]])
+            ),
         )
         .properties(width=760, height=260, background="transparent")
         .configure(font=_FONT)

@@ -75,7 +75,8 @@ def read_status(
     if on is None:
         programmes = [r[0] for r in con.execute("select distinct programme_id from rpt_status order by 1").fetchall()]
         raise BadConfiguration(
-            f"nothing is known of {programme_id!r}" + (f" by {as_of}" if as_of else "")
+            f"nothing is known of {programme_id!r}"
+            + (f" by {as_of}" if as_of else "")
             + f"; the warehouse holds: {', '.join(programmes) or 'no programme yet'}"
         )
     rows = con.execute(
@@ -116,9 +117,7 @@ def read_status(
 def _labels(con: duckdb.DuckDBPyConnection, kind: str, label: str, programme_id: str) -> dict[str, str]:
     """Labels by id, in the order of the pack (what the pack does not name comes last)."""
     table = {"county": "counties", "subject": "subjects"}[kind]
-    ordered = con.execute(
-        f"select {kind}_id from reference.{table} where programme_id = ?", [programme_id]
-    ).fetchall()
+    ordered = con.execute(f"select {kind}_id from reference.{table} where programme_id = ?", [programme_id]).fetchall()
     places = {row[0]: i for i, row in enumerate(ordered)}
     rows = con.execute(f"select {kind}_id, {label} from dim_{table} where programme_id = ?", [programme_id]).fetchall()
     return dict(sorted(rows, key=lambda r: (places.get(r[0], len(places)), r[0])))

@@ -131,7 +131,7 @@ class EventLogContract(ABC):
 class TestSqliteLog(EventLogContract):
     @pytest.fixture
     def reopen(self, tmp_path: Path) -> Iterator[Opener]:
-        yield lambda: SqliteLog(tmp_path / "log.sqlite")
+        return lambda: SqliteLog(tmp_path / "log.sqlite")
 
     def test_a_batch_appended_again_writes_nothing(self, log: EventLog) -> None:
         assert log.append(records(10), batch_id="b1") == 10
@@ -157,7 +157,7 @@ class KafkaContract(EventLogContract):
     @pytest.fixture
     def reopen(self, broker: Broker) -> Iterator[Opener]:
         topic = f"contract-{uuid.uuid4()}"
-        yield lambda: KafkaLog([broker.address], topic, fast=self.fast)
+        return lambda: KafkaLog([broker.address], topic, fast=self.fast)
 
 
 @pytest.mark.kafka

@@ -52,6 +52,11 @@ if os.environ.get("XUEQING_TEST_SLOW_READER"):
     kafka.fast_reader_available = lambda: False
 
 with open_log(log_url, 4) as log:
-    sink = Sink(log, Lake(lake_uri), SinkOptions(max_records=400, max_age_s=60, group=os.environ.get("SINK_GROUP", str(uuid.uuid4()))), probe=probe)
+    sink = Sink(
+        log,
+        Lake(lake_uri),
+        SinkOptions(max_records=400, max_age_s=60, group=os.environ.get("SINK_GROUP", str(uuid.uuid4()))),
+        probe=probe,
+    )
     signal.signal(signal.SIGTERM, lambda *_: sink.stop.set())
     sink.run(follow=os.environ.get("SINK_FOLLOW") == "1")

@@ -167,4 +167,9 @@ def test_memory_is_bounded_whatever_the_backlog(tmp_path: Path) -> None:
 def fill_range(log: EventLog, start: int, count: int) -> None:
     text = samples.encode(EVENT)
     old = str(EVENT["event_id"]).encode()
-    log.append([NewRecord(b"k%d" % (i % 97), text.replace(old, str(uuid.UUID(int=i)).encode())) for i in range(start, start + count)])
+    log.append(
+        [
+            NewRecord(b"k%d" % (i % 97), text.replace(old, str(uuid.UUID(int=i)).encode()))
+            for i in range(start, start + count)
+        ]
+    )

@@ -5,6 +5,7 @@ A build costs seconds, so one example holds many random programmes at once.
 
 from __future__ import annotations
 
+import itertools
 import random
 import uuid
 from dataclasses import replace
@@ -72,20 +73,39 @@ def random_programme(rng: random.Random, programme_id: str) -> list[dict[str, An
         for _ in range(rng.randrange(0, 4)):
             add("journal.published", {"enrolment_id": e, "journal_id": "j", "characters": 5})
         for _ in range(rng.choice([0, 3, 12])):
-            add("peer_review.submitted", {"enrolment_id": e, "assignment_id": "a", "reviewed_enrolment_id": "e0", "score": 80})
+            add(
+                "peer_review.submitted",
+                {"enrolment_id": e, "assignment_id": "a", "reviewed_enrolment_id": "e0", "score": 80},
+            )
         for k in range(rng.choice([0, 2, 16])):
-            add("post.published", {"enrolment_id": e, "post_id": f"{e}-p{k}", "workshop_id": "w", "kind": "post", "characters": 9})
+            add(
+                "post.published",
+                {"enrolment_id": e, "post_id": f"{e}-p{k}", "workshop_id": "w", "kind": "post", "characters": 9},
+            )
             for _ in range(rng.choice([0, 0, 1, 2])):
-                add("post.judged", {"enrolment_id": e, "post_id": f"{e}-p{k}", "is_effective": rng.random() < 0.5}, staff=True)
+                add(
+                    "post.judged",
+                    {"enrolment_id": e, "post_id": f"{e}-p{k}", "is_effective": rng.random() < 0.5},
+                    staff=True,
+                )
             if rng.random() < 0.1:
                 add("post.voided", {"enrolment_id": e, "post_id": f"{e}-p{k}"}, staff=True)
         for _ in range(rng.randrange(0, 4)):
-            grade = {"enrolment_id": e, "assignment_id": rng.choice("ab"), "grade": rng.choice([30, 59.5, 60, 90]), "is_final": rng.random() < 0.7}
+            grade = {
+                "enrolment_id": e,
+                "assignment_id": rng.choice("ab"),
+                "grade": rng.choice([30, 59.5, 60, 90]),
+                "is_final": rng.random() < 0.7,
+            }
             add("assignment.graded", grade, staff=True)
         for _ in range(rng.randrange(0, 3)):
             add("practice.awarded", {"enrolment_id": e, "points": rng.choice([3, 12, 20, 25])}, staff=True)
         for _ in range(rng.randrange(0, 3)):
-            add("outcome.approved", {"enrolment_id": e, "document_id": "d", "points": rng.choice([4, 12, 20])}, staff=True)
+            add(
+                "outcome.approved",
+                {"enrolment_id": e, "document_id": "d", "points": rng.choice([4, 12, 20])},
+                staff=True,
+            )
         if rng.random() < 0.3:
             add("outcome.rejected", {"enrolment_id": e, "document_id": "d"}, staff=True)
     for target in rng.sample(events, min(len(events), rng.choice([0, 1, 3, 8]))):
@@ -136,7 +156,7 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     log, lake = SqliteLog(folder / "log.sqlite", partitions=partitions), Lake(str(folder / "lake"))
     piecemeal = Warehouse(folder / "piecemeal")
     bounds = [0, *sorted(rng.randrange(1, len(records)) for _ in range(cuts)), len(records)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         log.append(records[start:end])
         sink_in_batches(log, lake, rng.choice([50, 1000]))
         piecemeal.build(lake, reference)
@@ -187,7 +207,9 @@ def test_a_conflicting_id_is_kept_out_and_listed(packs: dict[str, Pack], tmp_pat
     warehouse.build(lake, reference)
     with connect(warehouse.published) as con:
         assert con.execute("select event_id from fct_conflicting_events").fetchall() == [(event["event_id"],)]
-        assert con.execute("select distinct class_id from dim_enrolments").fetchall() == [(event["payload"]["class_id"],)]
+        assert con.execute("select distinct class_id from dim_enrolments").fetchall() == [
+            (event["payload"]["class_id"],)
+        ]
     # One that turns out to have come earlier, from a partition that was behind, takes its place.
     log.append([NewRecord(b"c", samples.encode(other), us - 1)])
     sink_in_batches(log, lake, 100)

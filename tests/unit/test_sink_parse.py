@@ -37,7 +37,9 @@ def parser() -> Iterator[BatchParser]:
 
 def fast(con: duckdb.DuckDBPyConnection, values: list[str | None]) -> list[dict[str, Any]]:
     batch = pa.table({"i": pa.array(range(len(values)), pa.int32()), "value": pa.array(values, pa.string())})  # noqa: F841
-    con.execute(f"create or replace temp table batch as select i, '{samples.RECORDED.isoformat()}'::timestamptz as recorded_at, value from batch")
+    con.execute(
+        f"create or replace temp table batch as select i, '{samples.RECORDED.isoformat()}'::timestamptz as recorded_at, value from batch"
+    )
     rows: list[dict[str, Any]] = con.execute(extraction_sql()).to_arrow_table().to_pylist()
     con.execute("drop table batch")
     return rows
@@ -49,7 +51,9 @@ def parse(parser: BatchParser, values: list[bytes | None]) -> list[dict[str, Any
     return rows
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(records=st.lists(samples.damaged_records(), min_size=20, max_size=40))
 def test_what_the_fast_check_accepts_is_an_event(con: duckdb.DuckDBPyConnection, records: list[bytes]) -> None:
     texts: list[str | None] = []
@@ -73,7 +77,9 @@ def test_the_fast_check_is_sure_of_ordinary_events(con: duckdb.DuckDBPyConnectio
     assert [specs[r["i"]].event_type for r in rows if not r["is_event"]] == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(records=st.lists(samples.damaged_records() | st.none() | st.binary(max_size=40), min_size=1, max_size=30))
 def test_every_record_becomes_one_row_as_the_authority_says(parser: BatchParser, records: list[bytes | None]) -> None:
     rows = parse(parser, records)
@@ -98,4 +104,11 @@ def test_a_time_with_another_offset_is_stored_in_utc(parser: BatchParser) -> Non
 def test_good_records_beside_bad_ones_go_on(parser: BatchParser) -> None:
     good = samples.encode(samples.golden_event(catalogue()["video.watched", 2]))
     rows = parse(parser, [good, b"\xff", good, b"x" * 5_000_000, None, good])
-    assert [r["disposition"] for r in rows] == ["accepted", "quarantined", "accepted", "quarantined", "quarantined", "accepted"]
+    assert [r["disposition"] for r in rows] == [
+        "accepted",
+        "quarantined",
+        "accepted",
+        "quarantined",
+        "quarantined",
+        "accepted",
+    ]

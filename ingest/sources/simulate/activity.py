@@ -7,8 +7,11 @@ sessions. Who passes is decided beforehand, and the evidence is drawn to match.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from ingest.events import assessment as a
@@ -37,8 +40,6 @@ class _Stage:
     ) -> None:
         self.rng, self.rows, self.cohort, self.figures, self.pack = rng, rows, cohort, figures, pack
         phases = {row["phase"]: row for row in pack.tables["phases"]}
-        from datetime import date
-
         online = phases["online"]
         self.online = Calendar(
             date.fromisoformat(online["starts_on"]), date.fromisoformat(online["ends_on"]), pack.timezone
@@ -84,9 +85,7 @@ class _Stage:
         return who, at
 
 
-def cohort_events(
-    rng: np.random.Generator, rows: Rows, cohort: Cohort, figures: Mapping[str, int], pack: Pack
-) -> None:
+def cohort_events(rng: np.random.Generator, rows: Rows, cohort: Cohort, figures: Mapping[str, int], pack: Pack) -> None:
     """Put every event of one cohort into ``rows``; totals as in ``figures``."""
     stage = _Stage(rng, rows, cohort, figures, pack)
     _enrol(stage)
@@ -117,7 +116,9 @@ def _enrol(s: _Stage) -> None:
         for i in range(len(c))
     ]
     s.rows.add("enrolment.opened", at, c.learner_keys, payloads)
-    roles = [("tutor", "class", key, c.class_ids[i]) for i, key in enumerate(c.tutor_keys)]
+    roles: list[tuple[Any, Any, str, str]] = [
+        ("tutor", "class", key, c.class_ids[i]) for i, key in enumerate(c.tutor_keys)
+    ]
     subjects = sorted(set(c.subject_of))
     roles += [("expert", "subject", key, subjects[i % len(subjects)]) for i, key in enumerate(c.expert_keys)]
     s.rows.add(
@@ -204,7 +205,7 @@ def _take_part(s: _Stage) -> tuple[Ints, Ints]:
         at,
         s.learners(who),
         [
-            w.PostPublished(enrolment_id=i, post_id=p, workshop_id=shops[k], kind=kind, characters=n)  # type: ignore[arg-type]
+            w.PostPublished(enrolment_id=i, post_id=p, workshop_id=shops[k], kind=kind, characters=n)
             for i, p, k, kind, n in zip(s.enrolments(who), post_ids, classes, kinds, lengths, strict=True)
         ],
     )
@@ -271,7 +272,7 @@ def _assignments(s: _Stage) -> Ints:
         at,
         s.learners(who),
         [
-            a.AssignmentSubmitted(enrolment_id=i, assignment_id=x, tier=t)  # type: ignore[arg-type]
+            a.AssignmentSubmitted(enrolment_id=i, assignment_id=x, tier=t)
             for i, x, t in zip(enrolments, ids, tiers, strict=True)
         ],
     )
@@ -361,7 +362,7 @@ def _watch(s: _Stage, posts: Ints, journals: Ints, reviews: Ints) -> None:
     for kind in (False, True):
         pick = np.flatnonzero(is_text == kind).tolist()
         sec, pos = seconds.tolist(), positions.tolist()
-        payloads = (
+        read: list[msgspec.Struct] = (
             [le.TextRead(enrolment_id=ids[j], course_id=courses[j], read_s=sec[j]) for j in pick]
             if kind
             else [
@@ -369,7 +370,7 @@ def _watch(s: _Stage, posts: Ints, journals: Ints, reviews: Ints) -> None:
                 for j in pick
             ]
         )
-        s.rows.add("text.read" if kind else "video.watched", at[pick], [keys[j] for j in pick], list(payloads))
+        s.rows.add("text.read" if kind else "video.watched", at[pick], [keys[j] for j in pick], read)
 
 
 def _school_based(s: _Stage) -> None:
@@ -430,7 +431,7 @@ def _school_based(s: _Stage) -> None:
         s.school.uniform(rng, len(who), 0, last),
         s.learners(who),
         [
-            w.ResourceShared(enrolment_id=i, resource_id=s.id("resource", n), kind=k)  # type: ignore[arg-type]
+            w.ResourceShared(enrolment_id=i, resource_id=s.id("resource", n), kind=k)
             for n, (i, k) in enumerate(zip(s.enrolments(who), kinds, strict=True))
         ],
     )
@@ -454,18 +455,59 @@ def _staff(s: _Stage) -> None:
 
     shop = [f"{s.rows.prefix}workshop-{k + 1:03d}" for k in range(len(c.class_ids))]
     tutors, experts = c.tutor_keys, c.expert_keys
-    add("announcement.published", tutors, f["announcements"], lambda n: st.AnnouncementPublished(announcement_id=s.id("announcement", n)))
-    add("briefing.published", tutors, f["class_briefings"], lambda n: st.BriefingPublished(briefing_id=s.id("class-briefing", n), kind="class"))
-    add("briefing.published", experts, f["subject_briefings"], lambda n: st.BriefingPublished(briefing_id=s.id("subject-briefing", n), kind="subject"))
-    add("workshop_activity.held", tutors, f["workshop_activities"], lambda n: st.WorkshopActivityHeld(activity_id=s.id("activity", n), workshop_id=shop[n % len(shop)]))
-    add("photo.uploaded", tutors, f["photos"], lambda n: st.PhotoUploaded(photo_id=s.id("photo", n), workshop_id=shop[n % len(shop)]))
+    add(
+        "announcement.published",
+        tutors,
+        f["announcements"],
+        lambda n: st.AnnouncementPublished(announcement_id=s.id("announcement", n)),
+    )
+    add(
+        "briefing.published",
+        tutors,
+        f["class_briefings"],
+        lambda n: st.BriefingPublished(briefing_id=s.id("class-briefing", n), kind="class"),
+    )
+    add(
+        "briefing.published",
+        experts,
+        f["subject_briefings"],
+        lambda n: st.BriefingPublished(briefing_id=s.id("subject-briefing", n), kind="subject"),
+    )
+    add(
+        "workshop_activity.held",
+        tutors,
+        f["workshop_activities"],
+        lambda n: st.WorkshopActivityHeld(activity_id=s.id("activity", n), workshop_id=shop[n % len(shop)]),
+    )
+    add(
+        "photo.uploaded",
+        tutors,
+        f["photos"],
+        lambda n: st.PhotoUploaded(photo_id=s.id("photo", n), workshop_id=shop[n % len(shop)]),
+    )
     add("article.published", experts, f["articles"], lambda n: st.ArticlePublished(article_id=s.id("article", n)))
-    add("qa_session.held", experts, f["expert_qa_sessions"], lambda n: st.QaSessionHeld(qa_session_id=s.id("qa", n), mode="recorded"))
+    add(
+        "qa_session.held",
+        experts,
+        f["expert_qa_sessions"],
+        lambda n: st.QaSessionHeld(qa_session_id=s.id("qa", n), mode="recorded"),
+    )
     rest = f["qa_sessions"] - f["expert_qa_sessions"]
     add("qa_session.held", tutors, rest, lambda n: st.QaSessionHeld(qa_session_id=s.id("live-qa", n), mode="live"))
-    for keys, total, kind in ((tutors, f["tutor_posts"], "post"), (experts, f["expert_posts"], "post"), (experts, f["expert_replies"], "reply")):
+    for keys, total, kind in (
+        (tutors, f["tutor_posts"], "post"),
+        (experts, f["expert_posts"], "post"),
+        (experts, f["expert_replies"], "reply"),
+    ):
         label = f"{'tutor' if keys is tutors else 'expert'}-{kind}"
-        add("post.published", keys, total, lambda n, k=kind, x=label: w.PostPublished(post_id=s.id(x, n), workshop_id=shop[n % len(shop)], kind=k, characters=120 + n % 400))
+        add(
+            "post.published",
+            keys,
+            total,
+            lambda n, k=kind, x=label: w.PostPublished(
+                post_id=s.id(x, n), workshop_id=shop[n % len(shop)], kind=k, characters=120 + n % 400
+            ),
+        )
 
 
 def _close(s: _Stage) -> None:

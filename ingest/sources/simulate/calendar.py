@@ -58,7 +58,8 @@ class Calendar:
             rng.choice(24, len(days), p=_WORKDAY / _WORKDAY.sum()),
         )
         within = rng.integers(0, 3_600_000, len(days)) * 1000
-        return (self._midnight + days * _DAY + hours * _HOUR + within).astype(np.int64)
+        moments: Micros = (self._midnight + days * _DAY + hours * _HOUR + within).astype(np.int64)
+        return moments
 
     def uniform(self, rng: np.random.Generator, count: int, first_day: int, last_day: int) -> Micros:
         """``count`` moments on days ``first_day`` … ``last_day``."""

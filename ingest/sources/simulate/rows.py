@@ -24,10 +24,16 @@ class Rows:
         self._programme_id = programme_id
         self._source = source
         self.prefix = prefix
-        self._groups: list[tuple[str, Micros, Sequence[str], bool, list[msgspec.Struct]]] = []
+        self._groups: list[tuple[str, Micros, Sequence[str], bool, Sequence[msgspec.Struct]]] = []
 
     def add(
-        self, event_type: str, at: Micros, keys: Sequence[str], payloads: list[msgspec.Struct], *, staff: bool = False
+        self,
+        event_type: str,
+        at: Micros,
+        keys: Sequence[str],
+        payloads: Sequence[msgspec.Struct],
+        *,
+        staff: bool = False,
     ) -> None:
         """Events of one type: moments (µs), the actors' keys, the payloads; equal lengths."""
         if not len(at) == len(keys) == len(payloads):

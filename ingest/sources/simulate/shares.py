@@ -27,7 +27,8 @@ def allocate(total: int, weights: NDArray[np.float64] | Sequence[float], minimum
     parts = np.floor(exact).astype(np.int64)
     rest = spare - int(parts.sum())
     parts[np.argsort(parts - exact, kind="stable")[:rest]] += 1
-    return parts + minimum
+    total_parts: Ints = parts + minimum
+    return total_parts
 
 
 def counts_for_percentages(percentages: Sequence[Decimal], total: int) -> list[int]:

@@ -1,0 +1,219 @@
+"""The built wheel, in a virtual environment of its own, outside any checkout: ``xueqing demo``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ingest.packs import Pack
+from tests.conftest import ROOT
+from tests.oracle import Oracle, Raw, Rules
+from tests.warehouse_help import raw_records, status_cells
+
+PROGRAMME = "tianshui-2017"
+
+
+def run(command: list[str], cwd: Path, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("XUEQING_", "PYTHON"))}
+    clean |= {"XUEQING_HOME": str(home), "COLUMNS": "130", "LANG": "C.UTF-8", **env}
+    return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=400)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The command of the installed wheel, and a folder to run it in."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(ROOT),
+    ]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = folder.glob("xueqing-*.whl")
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv" / "bin" / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True, capture_output=True
+    )
+    # The dependencies are those of this environment; xueqing itself is the wheel's alone.
+    (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "venv" / "bin" / "xueqing", folder
+
+
+@pytest.fixture(scope="module")
+def demo(installed: tuple[Path, Path]) -> tuple[Path, str]:
+    command, folder = installed
+    done = run([str(command), "demo"], folder, folder / "home")
+    assert done.returncode == 0, done.stderr
+    return folder / "home", done.stdout
+
+
+@pytest.fixture(scope="module")
+def records(demo: tuple[Path, str]) -> list[Raw]:
+    return raw_records(demo[0] / "log.sqlite")
+
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+def test_the_wheel_runs_its_own_code(installed: tuple[Path, Path]) -> None:
+    command, folder = installed
+    code = "import pipelines, warehouse.dbt as d; print(pipelines.__file__, d.project_dir(), d.project_dir().is_dir())"
+    done = run([str(command.with_name("python")), "-c", code], folder, folder / "home")
+    assert done.stdout.count(str(folder / "venv")) == 2, done.stdout + done.stderr
+    assert done.stdout.endswith("True\n")
+
+
+def test_the_demo_prints_the_published_rates_and_says_they_are_simulated(demo: tuple[Path, str]) -> None:
+    home, output = demo
+    assert "simulated" in output
+    for text in ("6,983", "6,958", "6,888", "100.00 %", "99.64 %", "98.99 %"):
+        assert text in output, text
+    page = Path(output.strip().splitlines()[-1])
+    assert page.is_file()
+    html = page.read_text(encoding="utf-8")
+    assert "<svg" in html
+    assert "98.99 %" in html
+    # Self-contained: nothing is loaded from anywhere.
+    assert "http" not in html.replace("http://www.w3.org", "")
+    assert "模拟数据" in (home / "reports" / f"status-{PROGRAMME}.zh.html").read_text(encoding="utf-8")
+
+
+def test_a_second_run_reuses_what_is_there(installed: tuple[Path, Path], demo: tuple[Path, str]) -> None:
+    command, folder = installed
+    before = (demo[0] / "warehouse" / "xueqing.duckdb").stat().st_mtime_ns
+    done = run([str(command), "demo"], folder, folder / "home")
+    assert done.returncode == 0, done.stderr
+    assert (demo[0] / "warehouse" / "xueqing.duckdb").stat().st_mtime_ns == before
+    assert run([str(command), "status"], folder, folder / "home").returncode == 0
+
+
+def test_totals_are_the_published_ones(records: list[Raw], packs: dict[str, Pack]) -> None:
+    figures = {r["figure"]: int(r["value"]) for r in packs[PROGRAMME].table("simulation")}
+    bodies = [json.loads(r.value) for r in records]
+    kinds = Counter(b["event_type"] for b in bodies)
+    staff = Counter(b["event_type"] for b in bodies if "staff_key" in b)
+    stages = Counter(b["payload"]["school_stage"] for b in bodies if b["event_type"] == "enrolment.opened")
+    roles = Counter(b["payload"]["role"] for b in bodies if b["event_type"] == "staff.appointed")
+    awards = Counter(b["payload"]["kind"] for b in bodies if b["event_type"] == "award.granted")
+    grader = {b["staff_key"]: b["payload"]["role"] for b in bodies if b["event_type"] == "staff.appointed"}
+
+    def by(role: str, event_type: str, **payload: str) -> int:
+        return sum(
+            b["event_type"] == event_type and grader.get(b.get("staff_key", "")) == role
+            and all(b["payload"].get(k) == v for k, v in payload.items())
+            for b in bodies
+        )  # fmt: skip
+
+    assert {
+        "enrolments": kinds["enrolment.opened"],
+        "kindergarten_enrolments": stages["kindergarten"],
+        "classes": len({b["payload"]["class_id"] for b in bodies if b["event_type"] == "enrolment.opened"}),
+        "tutors": roles["tutor"],
+        "experts": roles["expert"],
+        "journals": kinds["journal.published"],
+        "assignments": kinds["assignment.submitted"],
+        "interactions": kinds["post.published"] - staff["post.published"],
+        "announcements": kinds["announcement.published"],
+        "tutor_posts": by("tutor", "post.published"),
+        "class_briefings": by("tutor", "briefing.published"),
+        "tutor_gradings": by("tutor", "assignment.graded"),
+        "workshop_activities": kinds["workshop_activity.held"],
+        "photos": kinds["photo.uploaded"],
+        "articles": by("expert", "article.published"),
+        "expert_qa_sessions": by("expert", "qa_session.held"),
+        "qa_sessions": kinds["qa_session.held"],
+        "expert_posts": by("expert", "post.published", kind="post"),
+        "expert_replies": by("expert", "post.published", kind="reply"),
+        "subject_briefings": by("expert", "briefing.published"),
+        "expert_gradings": by("expert", "assignment.graded"),
+        "featured_assignments": kinds["assignment.featured"],
+        "featured_journals": kinds["journal.featured"],
+        "resources": kinds["resource.shared"],
+        "excellent_learners": awards["excellent_learner"],
+        "excellent_tutors": awards["excellent_tutor"],
+        "survey_respondents": kinds["survey.answered"],
+    } == {k: v for k, v in figures.items() if k not in ("studied", "passed", "diagnostic_questions")}
+
+
+def test_the_survey_prints_as_published_where_any_count_can(records: list[Raw], packs: dict[str, Pack]) -> None:
+    answers = [json.loads(r.value)["payload"]["answers"] for r in records if b'"survey.answered"' in r.value]
+    impossible = set()
+    for row in packs[PROGRAMME].table("simulation_survey"):
+        counts = Counter(a[f"item-{row['item']}"] for a in answers if f"item-{row['item']}" in a)
+        for level, name in enumerate(("very_satisfied_pct", "satisfied_pct", "neutral_pct", "dissatisfied_pct"), 1):
+            printed = Decimal(row[name])
+            if (Decimal(counts[level]) * 100 / 359).quantize(Decimal("0.01")) != printed.quantize(Decimal("0.01")):
+                impossible.add((row["item"], name))
+    # 0.48 % is no count of 359, and item 7's counts add up to 360.
+    assert {item for item, _ in impossible} == {"5", "7"}
+    assert len(impossible) == 2
+
+
+@pytest.mark.parametrize(
+    "day", [date(2017, 10, 9), date(2017, 10, 28), date(2017, 11, 30), date(2017, 12, 10), date(2017, 12, 25)]
+)
+def test_every_cell_is_the_oracles(demo: tuple[Path, str], oracle: Oracle, day: date) -> None:
+    found = status_cells(demo[0] / "warehouse" / "xueqing.duckdb", PROGRAMME, day)
+    assert found == oracle.status(day)
+    if day == date(2017, 12, 25):
+        assert found["programme", None, None] == (6983, 6983, 6983, 6958, 6888)
+        assert len([c for c in found if c[0] == "county_subject"]) == 39
+
+
+@pytest.fixture(scope="module")
+def oracle(records: list[Raw], packs: dict[str, Pack]) -> Oracle:
+    return Oracle.read(records, Rules(packs[PROGRAMME].path), PROGRAMME)
+
+
+def test_behaviour_looks_like_people(records: list[Raw]) -> None:
+    hours: Counter[int] = Counter()
+    weekdays: Counter[int] = Counter()
+    for r in records:
+        if b'"session.started"' in r.value and b'"learner_key"' in r.value:
+            text = json.loads(r.value)["occurred_at"]
+            hours[(int(text[11:13]) + 8) % 24] += 1
+            weekdays[date.fromisoformat(text[:10]).weekday()] += 1
+    assert sum(hours[h] for h in (19, 20, 21, 22)) > 3 * sum(hours[h] for h in (2, 3, 4, 5, 6))
+    assert (weekdays[5] + weekdays[6]) / 2 > sum(weekdays[d] for d in range(5)) / 5
+
+
+def test_nobodys_name_is_in_log_lake_warehouse_or_reports(installed: tuple[Path, Path], demo: tuple[Path, str]) -> None:
+    command, folder = installed
+    home = demo[0]
+    key = json.loads(next(r.value for r in raw_records(home / "log.sqlite") if b'"learner_key"' in r.value))[
+        "learner_key"
+    ]
+    shown = run([str(command), "identity", "show", key], folder, home).stdout
+    name = next(line.removeprefix("name: ") for line in shown.splitlines() if line.startswith("name: "))
+    assert len(name) == 3
+    forgotten = run([str(command), "identity", "forget", key, "-p", PROGRAMME, "--yes"], folder, home)
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert run([str(command), "identity", "show", key], folder, home).returncode == 1
+    for path in home.rglob("*"):
+        if path.is_file():
+            assert name.encode() not in path.read_bytes(), path
+    found = run(
+        [str(command), "sql", "-f", "csv", f"select count(*) from lake.records r where r::varchar like '%{name}%'"],
+        folder,
+        home,
+    )
+    assert found.stdout.strip().splitlines()[-1] == "0"

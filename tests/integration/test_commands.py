@@ -1,0 +1,124 @@
+"""Commands as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.events import catalogue
+from tests import samples
+
+GOOD = samples.golden_event(catalogue()["enrolment.opened", 1])
+
+
+def xueqing(home: Path, *arguments: str, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("XUEQING_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments], env=clean | {"XUEQING_HOME": str(home), "COLUMNS": "160", **env},
+        input=stdin, capture_output=True, timeout=120,
+    )  # fmt: skip
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_quarantined_records_are_listed_mended_and_replayed(tmp_path: Path) -> None:
+    bad = samples.encode(GOOD | {"occurred_at": "2017-10-12T08:00:00"})
+    lines = b"\n".join([samples.encode(GOOD | {"event_id": "0" * 8 + GOOD["event_id"][8:]}), bad, b"not json"])
+    assert xueqing(tmp_path, "import", "ndjson", "-", stdin=lines).returncode == 0
+    assert "1 accepted, 2 quarantined" in xueqing(tmp_path, "sink").stdout
+    listed = xueqing(tmp_path, "quarantine", "list").stdout
+    assert "naive_time" in listed
+    assert "not_json" in listed
+    export = tmp_path / "export.ndjson"
+    assert xueqing(tmp_path, "quarantine", "export", str(export), "--reason", "naive_time").returncode == 0
+    (line,) = [json.loads(text) for text in export.read_text().splitlines()]
+    shown = xueqing(tmp_path, "quarantine", "show", line["record"])
+    assert '"occurred_at": "2017-10-12T08:00:00"' in shown.stdout
+    still_bad = xueqing(tmp_path, "quarantine", "replay", str(export))
+    assert still_bad.returncode == 1
+    assert "naive_time" in still_bad.stdout
+    export.write_text(json.dumps(line | {"value": line["value"].replace("08:00:00", "08:00:00Z")}))
+    assert "1 replayed" in xueqing(tmp_path, "quarantine", "replay", str(export)).stdout
+    assert "0 replayed, 0 still bad, 1 replayed before" in xueqing(tmp_path, "quarantine", "replay", str(export)).stdout
+    xueqing(tmp_path, "sink")
+    assert "2 in all" in xueqing(tmp_path, "quarantine", "list").stdout
+    assert xueqing(tmp_path, "build").returncode == 0
+    account = xueqing(tmp_path, "status")
+    assert account.returncode == 0, account.stdout + account.stderr
+    assert "2 accepted = 2 counted + 0 repeats + 0 conflicts + 0 waiting" in account.stdout
+    query = "select replaces is not null as linked from lake.accepted order by 1"
+    assert [
+        r["linked"] for r in map(json.loads, xueqing(tmp_path, "sql", query, "-f", "json").stdout.splitlines())
+    ] == [False, True]
+
+
+def test_sql_writes_every_form_and_nothing_to_the_warehouse(tmp_path: Path) -> None:
+    xueqing(tmp_path, "import", "ndjson", "-", stdin=samples.encode(GOOD))
+    xueqing(tmp_path, "sink")
+    xueqing(tmp_path, "build")
+    query = "select class_id, participating_count from rpt_status where breakdown = 'class' and as_of_on = '2017-10-12'"
+    assert xueqing(tmp_path, "sql", query, "-f", "csv").stdout.splitlines() == [
+        "class_id,participating_count",
+        "class-1,1",
+    ]
+    assert json.loads(xueqing(tmp_path, "sql", query, "-f", "json").stdout) == {
+        "class_id": "class-1",
+        "participating_count": 1,
+    }
+    assert "class-1" in xueqing(tmp_path, "sql", query).stdout
+    out = tmp_path / "answer.parquet"
+    assert xueqing(tmp_path, "sql", query, "-f", "parquet", "-o", str(out)).returncode == 0
+    assert out.read_bytes()[:4] == b"PAR1"
+    refused = xueqing(tmp_path, "sql", "delete from rpt_status")
+    assert refused.returncode == 1
+    assert "read-only" in refused.stderr
+    wrong = xueqing(tmp_path, "sql", "select * from rpt_statu")
+    assert wrong.returncode == 1
+    assert "Traceback" not in wrong.stderr
+
+
+def test_rebuild_gives_the_same_marts(tmp_path: Path) -> None:
+    from tests.warehouse_help import marts
+
+    xueqing(tmp_path, "import", "ndjson", "-", stdin=samples.encode(GOOD))
+    xueqing(tmp_path, "sink")
+    xueqing(tmp_path, "build")
+    published = tmp_path / "warehouse" / "xueqing.duckdb"
+    before = marts(published)
+    assert xueqing(tmp_path, "rebuild", "--yes").returncode == 0
+    assert marts(published) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "says"),
+    [
+        (("build",), {}, "xueqing sink"),
+        (("sql", "select 1"), {}, "xueqing build"),
+        (("simulate", "nowhere"), {}, "there are: open-university, tianshui-2017"),
+        (("status", "--as-of", "yesterday"), {}, "2017-10-28"),
+        (("import", "oulad", "."), {}, "courses.csv"),
+        (("identity", "show", "Lnobody1"), {}, "XUEQING_VAULT_KEY"),
+        (("status",), {"XUEQING_LOG": "redis:whatever"}, "sqlite:PATH or kafka://"),
+    ],
+)
+def test_an_error_is_one_line_that_says_what_to_do(
+    tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], says: str
+) -> None:
+    done = xueqing(tmp_path, *arguments, **env)
+    assert done.returncode == 1
+    assert says in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+
+
+def test_every_command_explains_itself(tmp_path: Path) -> None:
+    groups = [(), ("import",), ("quarantine",), ("identity",)]
+    for group in groups:
+        assert xueqing(tmp_path, *group, "--help").returncode == 0
+    for command in ("demo", "sink", "maintain", "build", "rebuild", "simulate", "status", "page", "settings", "sql"):
+        done = xueqing(tmp_path, command, "--help")
+        assert done.returncode == 0
+        assert len(done.stdout) > 150, command

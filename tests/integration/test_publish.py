@@ -1,0 +1,112 @@
+"""Publication: readers go on through it, and a failed test publishes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ingest.log.sqlite import SqliteLog
+from ingest.packs import Pack, reference_tables
+from ingest.sink import Sink
+from ingest.sources.simulate import simulate
+from tests.warehouse_help import marts
+from warehouse.build import BuildOptions, Warehouse
+from warehouse.errors import BuildFailed, BuildInProgress
+from warehouse.lake import Lake
+
+READER = """
+import sys, time
+from pathlib import Path
+from warehouse.query import connect
+path, stop = Path(sys.argv[1]), Path(sys.argv[2])
+reads, builds = 0, set()
+while not stop.exists():
+    with connect(path) as con:
+        build, = con.execute("select build_id from build_info").fetchone()
+        total, parts = con.execute('''
+            select sum(participating_count) filter (breakdown = 'programme'), sum(participating_count) filter (breakdown = 'county')
+            from rpt_status where as_of_on = (select max(as_of_on) from rpt_status)''').fetchone()
+        assert total == parts and total > 0, (total, parts)
+        reads += 1; builds.add(build)
+print(reads, len(builds))
+"""
+
+
+@pytest.fixture
+def small(packs: dict[str, Pack], tmp_path: Path) -> Iterator[tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]]]:
+    log, lake = SqliteLog(tmp_path / "log.sqlite"), Lake(str(tmp_path / "lake"))
+    (simulation,) = simulate(packs["tianshui-2017"], fraction=0.02, faults=True)
+    log.append(simulation.records[: len(simulation.records) // 2])
+    Sink(log, lake).run()
+    warehouse = Warehouse(tmp_path / "warehouse")
+    reference = reference_tables(packs)
+    warehouse.build(lake, reference)
+    log.append(simulation.records[len(simulation.records) // 2 :])
+    Sink(log, lake).run()
+    yield log, lake, warehouse, reference
+    log.close()
+
+
+def test_readers_in_other_processes_go_on_through_builds(
+    small: tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]], tmp_path: Path
+) -> None:
+    _, lake, warehouse, reference = small
+    stop = tmp_path / "stop"
+    command = [sys.executable, "-c", READER, str(warehouse.published), str(stop)]
+    readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        warehouse.build(lake, reference)
+        warehouse.build(lake, reference, BuildOptions(full=True))
+        time.sleep(1.5)
+    finally:
+        stop.touch()
+        answers = [r.communicate(timeout=60)[0].split() for r in readers]
+    assert [r.returncode for r in readers] == [0, 0]
+    for reads, builds in answers:
+        assert int(reads) > 3
+        assert int(builds) >= 2
+
+
+def test_a_failed_test_publishes_nothing_and_says_which(
+    small: tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]],
+) -> None:
+    _, lake, warehouse, reference = small
+    before = marts(warehouse.published)
+    # A pack that names a county twice breaks the claim that a county has one row.
+    counties = reference["counties"]
+    broken = {**reference, "counties": pa.concat_tables([counties, counties.slice(0, 1)])}
+    with pytest.raises(BuildFailed, match="unique_together_dim_counties"):
+        warehouse.build(lake, broken)
+    assert marts(warehouse.published) == before
+    warehouse.build(lake, reference)
+    assert marts(warehouse.published) != before
+
+
+def test_nothing_new_is_no_build_and_two_at_once_are_refused(
+    small: tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]],
+) -> None:
+    _, lake, warehouse, reference = small
+    done = warehouse.build(lake, reference)
+    again = warehouse.build(lake, reference)
+    assert (again.is_new, again.info) == (False, done.info)
+    with warehouse._lock(), pytest.raises(BuildInProgress):
+        warehouse.build(lake, reference)
+
+
+def test_late_events_change_past_dates_and_maintenance_changes_nothing(
+    small: tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]], tmp_path: Path
+) -> None:
+    _, lake, warehouse, reference = small
+    warehouse.build(lake, reference)
+    updated = marts(warehouse.published)
+    done = lake.maintain(retain_hours=1)
+    assert done.files_after <= done.files_before
+    fresh = Warehouse(tmp_path / "fresh")
+    fresh.build(lake, reference)
+    assert marts(fresh.published) == updated
