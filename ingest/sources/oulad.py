@@ -203,7 +203,9 @@ def _enrolments(
                 e.EnrolmentWithdrawn(enrolment_id=enrolment),
             )
     if undated:
-        report.warnings.append(f"{undated} registrations have no date; they are dated to their presentation's start or, if earlier, to the day of leaving")
+        report.warnings.append(
+            f"{undated} registrations have no date; they are dated to their presentation's start or, if earlier, to the day of leaving"
+        )
     if registered:
         report.used["studentRegistration"] -= len(registered)
         report.set_aside["studentRegistration", "no such student in studentInfo"] += len(registered)

@@ -71,9 +71,6 @@ def records(demo: tuple[Path, str]) -> list[Raw]:
     return raw_records(demo[0] / "log.sqlite")
 
 
-pytestmark = pytest.mark.xdist_group("demo")
-
-
 def test_the_wheel_runs_its_own_code(installed: tuple[Path, Path]) -> None:
     command, folder = installed
     code = "import pipelines, warehouse.dbt as d; print(pipelines.__file__, d.project_dir(), d.project_dir().is_dir())"

@@ -20,7 +20,7 @@ from warehouse.query import connect
 
 PROGRAMME = "open-university"
 END = date(2015, 12, 31)
-pytestmark = [pytest.mark.shared_data, pytest.mark.xdist_group("oulad")]
+pytestmark = pytest.mark.shared_data
 
 
 def rows(folder: Path, name: str) -> list[dict[str, str]]:

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+import shutil
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ingest.events
+import warehouse.errors
+from ingest.identity import KeyFile, Vault
+from ingest.packs import Pack, find_packs, load_pack
+from ingest.sources.report import ImportReport
+from ingest.sources.simulate import simulate
+from ingest.sources.simulate.shares import allocate, counts_for_percentages
+from ingest.sources.xapi import played_seconds, read_xapi
+from pipelines.reports.figures import percent
+from warehouse.errors import BadConfiguration, IdentityError
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 4))
+def test_percentages_round_half_up_from_exact_counts(numerator: int, denominator: int, decimals: int) -> None:
+    exact = Decimal(numerator) * 100 / Decimal(denominator)
+    assert Decimal(percent(numerator, denominator, decimals)) == exact.quantize(
+        Decimal(1).scaleb(-decimals), ROUND_HALF_UP
+    )
+
+
+def test_an_empty_denominator_has_no_value() -> None:
+    assert percent(0, 0) == "–"
+    assert percent(6888, 6958) == "98.99"
+    assert percent(1, 800, 1) == "0.1"
+    assert percent(1, 200, 0) == "1"  # 0.5 goes up
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=30), st.integers(0, 5000), st.integers(0, 3))
+def test_allocation_gives_out_the_total(weights: list[float], total: int, minimum: int) -> None:
+    if total < minimum * len(weights):
+        with pytest.raises(ValueError):
+            allocate(total, weights, minimum)
+        return
+    parts = allocate(total, weights, minimum)
+    assert parts.sum() == total
+    assert parts.min() >= minimum
+    exact = np.array(weights) / sum(weights) * (total - minimum * len(weights)) + minimum
+    assert np.abs(parts - exact).max() < 1 + 1e-9
+
+
+@given(st.lists(st.integers(0, 400), min_size=2, max_size=5).filter(lambda c: sum(c) > 0))
+def test_counts_come_back_from_their_own_percentages(counts: list[int]) -> None:
+    total = sum(counts)
+    printed = [(Decimal(c) * 100 / total).quantize(Decimal("0.01"), ROUND_HALF_UP) for c in counts]
+    assert counts_for_percentages(printed, total) == counts
+
+
+def test_the_simulator_is_deterministic_and_scales(packs: dict[str, Pack]) -> None:
+    pack = packs["tianshui-2017"]
+
+    def run(**options: Any) -> list[list[Any]]:
+        return [s.records for s in simulate(pack, fraction=0.02, **options)]
+
+    first = run(seed=3, scale=2)
+    assert first == run(seed=3, scale=2)
+    assert first != run(seed=4, scale=2)
+    assert len(first) == 2
+    ids = [
+        json.loads(r.value)["payload"]["enrolment_id"] for part in first for r in part if b"enrolment.opened" in r.value
+    ]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return Vault(tmp_path / "vault.sqlite", b"k" * 32)
+
+
+def test_the_vault_gives_back_what_it_was_given_and_forgets(vault: Vault, tmp_path: Path) -> None:
+    canary = "司马相如-13800138000"
+    keys = vault.resolve([("account-1", {"name": canary}), ("account-2", {"name": "x"})])
+    assert vault.resolve([("account-1", {})])["account-1"] == keys["account-1"]
+    assert vault.show(keys["account-1"]) == {"name": canary}
+    for word in (canary, "account-1"):
+        assert word.encode() not in (tmp_path / "vault.sqlite").read_bytes()
+    vault.forget(keys["account-1"])
+    with pytest.raises(IdentityError, match="forgotten"):
+        vault.show(keys["account-1"])
+    assert vault.count() == 1
+    # The account leads nowhere now: whoever comes with it is somebody new.
+    assert vault.resolve([("account-1", {})])["account-1"] != keys["account-1"]
+    with pytest.raises(IdentityError):
+        vault.forget("Lnobody123")
+
+
+def test_the_vault_opens_with_its_own_key_only(vault: Vault, tmp_path: Path) -> None:
+    vault.close()
+    with pytest.raises(IdentityError, match="does not open"):
+        Vault(tmp_path / "vault.sqlite", b"x" * 32)
+
+
+def test_a_key_file_is_private_and_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "vault.key"
+    key = KeyFile.create(path)
+    assert KeyFile.parse(path.read_text()) == key
+    assert path.stat().st_mode & 0o077 == 0
+    with pytest.raises(FileExistsError):
+        KeyFile.create(path)
+    for text in ("not base64!", "YWJj"):
+        with pytest.raises(IdentityError):
+            KeyFile.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("segments", "seconds"),
+    [("0[.]42.608[,]43.168[.]124.692[,]176.4", 124.132), ("", 0), ("5", 0), ("10[.]20[,]0[.]15", 25), ("9[.]3", 0)],
+)
+def test_played_segments_are_summed(segments: str, seconds: float) -> None:
+    assert played_seconds(segments) == pytest.approx(seconds)
+
+
+def test_statements_become_study_seconds_and_keep_nobodys_name() -> None:
+    def statement(n: int, verb: str, at: str, segments: str | None, **more: Any) -> bytes:
+        extensions = {} if segments is None else {"https://w3id.org/xapi/video/extensions/played-segments": segments}
+        return json.dumps(
+            {
+                "id": f"00000000-0000-4000-8000-{n:012d}",
+                "actor": {"objectType": "Agent", "name": "诸葛亮", "mbox": "mailto:kongming@example.org"},
+                "verb": {"id": verb},
+                "object": {"id": "urn:video:1"},
+                "result": {"extensions": extensions},
+                "context": {
+                    "instructor": {"name": "司马懿", "mbox": "mailto:zhongda@example.org"},
+                    "extensions": {"https://w3id.org/xapi/video/extensions/session-id": "s1"},
+                },
+                "timestamp": at,
+                **more,
+            }
+        ).encode()
+
+    video = "https://w3id.org/xapi/video/verbs/"
+    lines = [
+        statement(3, f"{video}paused", "2021-11-29T10:03:00Z", "0[.]60[,]30[.]90"),
+        statement(2, f"{video}paused", "2021-11-29T10:01:00Z", "0[.]60"),
+        statement(4, "http://example.org/verbs/pondered", "2021-11-29T10:04:00Z", None),
+        b"{not json",
+        statement(5, f"{video}paused", "2021-11-29T10:05:00", "0[.]60"),
+    ]
+    report, rejected = ImportReport(), []
+    resolve = lambda accounts: {a: f"Lkey{abs(hash(a)):019d}" for a in accounts}  # noqa: E731
+    records = list(read_xapi(lines, "p", resolve, report, lambda line, why: rejected.append(line)))
+    watched = [json.loads(r.value)["payload"]["watched_s"] for r in records if b'"video.watched"' in r.value]
+    assert watched == [60, 60]
+    assert len(rejected) == 2
+    assert report.adds_up
+    assert report.events["verb http://example.org/verbs/pondered: kept as a statement"] == 1
+    everything = b"".join(r.value for r in records).decode()
+    for name in ("诸葛亮", "司马懿", "kongming", "zhongda", "\\u8bf8"):
+        assert name not in everything
+
+
+def test_a_wrong_pack_says_what_is_wrong(packs: dict[str, Pack], tmp_path: Path) -> None:
+    folder = tmp_path / "packs" / "mine"
+    shutil.copytree(packs["open-university"].path, folder)
+    with pytest.raises(BadConfiguration, match="two packs are called open-university"):
+        find_packs(tmp_path / "packs")
+    (folder / "counties.csv").write_text("county,label\n")
+    with pytest.raises(BadConfiguration, match=r"mine/counties\.csv: no column county_id"):
+        load_pack(folder)
+    (folder / "programme.toml").write_text('programme_id = "mine"')
+    with pytest.raises(BadConfiguration, match="no setting label_zh"):
+        load_pack(folder)
+
+
+def test_the_designed_surface_is_frozen() -> None:
+    assert ingest.events.__all__ == [
+        "Actor", "Envelope", "EventSpec", "Reason", "Refusal", "catalogue", "encode", "encode_raw", "format_time",
+        "latest_version", "parse_time", "upcast", "validate",
+    ]  # fmt: skip
+    assert set(warehouse.errors.__all__) == {
+        "BadConfiguration", "BadSource", "BuildFailed", "BuildInProgress", "CommitRefused", "IdentityError", "LakeMismatch",
+        "LogTruncated", "LogUnavailable", "NotPublished", "Terminal", "Transient", "XueqingError",
+    }  # fmt: skip
