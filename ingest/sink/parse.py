@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,37 +35,54 @@ class ParsedBatch:
 
 
 class BatchParser:
-    """Holds the DuckDB connection that parses; one a thread."""
+    """Parses batches on ``threads`` DuckDB connections of one thread each.
+
+    One connection does not spread a query over an Arrow table of this size: 100,000 records
+    took 0.53 s on it with two threads, 0.35 s on two of one thread.
+    """
 
     def __init__(self, *, threads: int = 2) -> None:
-        self._con = duckdb.connect(config={"threads": threads})
-        self._con.execute("set timezone = 'UTC'")
+        self._connections = [duckdb.connect(config={"threads": 1}) for _ in range(threads)]
+        for con in self._connections:
+            con.execute("set timezone = 'UTC'")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="parse")
 
     def close(self) -> None:
-        self._con.close()
+        """Release the connections."""
+        self._pool.shutdown()
+        for con in self._connections:
+            con.close()
+
+    def _extract(self, whole: pa.Table) -> pa.Table:
+        share = -(-len(whole) // len(self._connections))
+        parts = [whole.slice(start, share) for start in range(0, len(whole), share)]
+        return pa.concat_tables(self._pool.map(_extract_part, self._connections, parts))
 
     def parse(self, slices: Sequence[Slice]) -> ParsedBatch:
         """One row for every record of ``slices``, ordered by partition and offset."""
         slices = sorted(slices, key=lambda s: (s.partition, s.offsets[0]))
         values = [value for piece in slices for value in piece.values]
+        sizes = [len(piece) for piece in slices]
         base = pa.table(
             {
-                "partition": pa.array([s.partition for s in slices for _ in s.offsets], pa.int32()),
-                "offset": pa.array([o for s in slices for o in s.offsets], pa.int64()),
-                "recorded_at": pa.array([t for s in slices for t in s.recorded_at_us], pa.int64()).cast(_TIME),
+                "partition": pa.array(np.repeat(np.array([s.partition for s in slices], np.int32), sizes)),
+                "offset": pa.array(np.concatenate([np.array(s.offsets, np.int64) for s in slices])),
+                "recorded_at": pa.array(np.concatenate([np.array(s.recorded_at_us, np.int64) for s in slices])).cast(
+                    _TIME
+                ),
             }
         )
-        batch = pa.table(  # noqa: F841 - DuckDB reads it by its name
+        whole = pa.table(
             {
-                "i": pa.array(range(len(values)), pa.int32()),
+                "i": pa.array(np.arange(len(values), dtype=np.int32)),
                 "recorded_at": base["recorded_at"],
                 "value": _texts(values),
             }
         )
-        found = self._con.execute(extraction_sql()).to_arrow_table()
+        found = self._extract(whole)
         is_event = found["is_event"]
         if pc.sum(is_event.cast(pa.int64())).as_py() == len(values):
-            return ParsedBatch(_fast_rows(base, found), len(values), 0)
+            return ParsedBatch(_fast_rows(base.take(found["i"]), found), len(values), 0)
         good = found.filter(is_event)
         fast = _fast_rows(base.take(good["i"]), good)
         unsure = sorted(set(range(len(values))) - set(good["i"].to_pylist()))
@@ -73,13 +92,20 @@ class BatchParser:
         return ParsedBatch(rows, len(rows) - quarantined, quarantined)
 
 
+def _extract_part(con: duckdb.DuckDBPyConnection, batch: pa.Table) -> pa.Table:
+    return con.execute(extraction_sql()).to_arrow_table()  # reads `batch` by its name
+
+
 def _texts(values: list[bytes | None]) -> pa.Array:
     """The values as text; null where a value is no text or too large to be one."""
-    fit = [v if v is None or len(v) <= MAX_RECORD_BYTES else None for v in values]
+    raw = pa.array(values, pa.binary())
+    longest = pc.max(pc.binary_length(raw)).as_py() or 0
     try:
-        return pa.array(fit, pa.binary()).cast(pa.string())
+        if longest <= MAX_RECORD_BYTES:
+            return raw.cast(pa.string())
     except pa.ArrowInvalid:  # some value is not UTF-8
-        return pa.array([_decoded(v) for v in fit], pa.string())
+        pass
+    return pa.array([_decoded(v) if v is None or len(v) <= MAX_RECORD_BYTES else None for v in values], pa.string())
 
 
 def _decoded(value: bytes | None) -> str | None:
