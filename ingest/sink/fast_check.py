@@ -30,8 +30,8 @@ ENVELOPE_FIELDS = (
 )
 #: A JSON number, object, array or boolean that was cast to text; a real text of that form is unsure.
 _NOT_TEXT = r"^(?:[-0-9{\[]|true\z|false\z)"
-#: Accepted by DuckDB, no JSON: trailing commas, NaN, Infinity.
-_NOT_JSON = r"(?i),\s*[}\]]|[,:\[]\s*-?(?:nan|inf)"
+#: Accepted by DuckDB, no JSON: trailing commas, NaN, Infinity, comments.
+_NOT_JSON = r"(?i),\s*[}\]]|[,:\[]\s*-?(?:nan|inf)|/[*/]"
 _TIME = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)"
 
 

@@ -112,3 +112,10 @@ def test_good_records_beside_bad_ones_go_on(parser: BatchParser) -> None:
         "quarantined",
         "accepted",
     ]
+
+
+@pytest.mark.parametrize("junk", [b",", b"/* c */", b', "x": NaN', b', "x": -Infinity', b', "x": [1,]'])
+def test_what_duckdb_alone_would_let_pass_is_kept_aside(parser: BatchParser, junk: bytes) -> None:
+    good = samples.encode(samples.golden_event(catalogue()["video.watched", 2]))
+    (row,) = parse(parser, [good[:-1] + junk + b"}"])
+    assert (row["disposition"], row["reason"]) == ("quarantined", "not_json")
