@@ -20,17 +20,16 @@ from ingest.sources.oulad import read_oulad
 from ingest.sources.report import ImportReport
 from ingest.sources.xapi import read_xapi
 from pipelines.console import progress
+from pipelines.steps import APPEND_BATCH
 from pipelines.workspace import Workspace
 from warehouse.errors import BadSource
 
 __all__ = ["import_ndjson", "import_oulad", "import_xapi"]
 
-_APPEND = 10_000
-
 
 def _append(log: EventLog, records: Iterable[NewRecord], advance: Callable[[int], None]) -> int:
     source, written = iter(records), 0
-    while batch := list(islice(source, _APPEND)):
+    while batch := list(islice(source, APPEND_BATCH)):
         written += log.append(batch)
         advance(len(batch))
     return written

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from ingest.log.port import EventLog, NewRecord
 from ingest.packs import reference_tables
 from ingest.sink import BatchReport, Sink, SinkOptions
 from ingest.sources.simulate import simulate
@@ -19,18 +17,10 @@ from warehouse.build import BuildOptions, BuildReport
 from warehouse.dbt import Node
 from warehouse.query import connect
 
-__all__ = ["append_all", "build", "run_simulation", "run_sink", "status_report", "write_status_pages"]
+__all__ = ["build", "run_simulation", "run_sink", "status_report", "write_status_pages"]
 
-#: Events a commit of the embedded log: 204,000/s at 10,000, 60,000/s at 1,000.
-_APPEND = 10_000
-
-
-def append_all(log: EventLog, records: Iterable[list[NewRecord]], batch_prefix: str | None = None) -> int:
-    """Append in batches; with ``batch_prefix`` a run that was cut short goes on where it stopped."""
-    written = 0
-    for number, batch in enumerate(records):
-        written += log.append(batch, batch_id=f"{batch_prefix}/{number}" if batch_prefix else None)
-    return written
+#: Events a commit of the embedded log.
+APPEND_BATCH = 10_000
 
 
 def run_simulation(
@@ -47,8 +37,8 @@ def run_simulation(
             cohort, records = simulation.cohort, simulation.records
             vault.put(invented_people(seed, [*cohort.learner_keys, *cohort.tutor_keys, *cohort.expert_keys]))
             task = bar.add_task(f"Append simulated events {replica + 1}/{scale}", total=len(records))
-            for start in range(0, len(records), _APPEND):
-                batch = records[start : start + _APPEND]
+            for start in range(0, len(records), APPEND_BATCH):
+                batch = records[start : start + APPEND_BATCH]
                 written += log.append(batch, batch_id=f"{name}/{replica}/{start}")
                 bar.advance(task, len(batch))
     vault.close()

@@ -9,11 +9,10 @@ import typer
 
 from warehouse.errors import BadConfiguration
 
-__all__ = ["AsOf", "Language", "Memory", "Programme", "parse_date"]
+__all__ = ["AsOf", "Language", "Memory", "parse_date"]
 
 Language = Annotated[str | None, typer.Option("--lang", help="zh or en; by default the locale's.")]
 Memory = Annotated[str, typer.Option(help="Memory that the engine may use, such as 2500MB.")]
-Programme = Annotated[str, typer.Option("--programme", "-p", help="Programme id.")]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Local date, such as 2017-10-28; by default the programme's report day.")
 ]
