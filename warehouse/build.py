@@ -174,7 +174,9 @@ def _prepare(
     info: BuildInfo,
 ) -> None:
     """Write what the models read: the snapshot's files as views, the packs as tables."""
-    with duckdb.connect(str(candidate)) as con:
+    # The newest file format writes strings a third faster; the published file keeps the one that
+    # every client reads.
+    with duckdb.connect(str(candidate), config={"storage_compatibility_version": "latest"}) as con:
         for schema in ("lake", "reference", "build"):
             con.execute(f"create schema if not exists {schema}")
         con.execute(f"create or replace view lake.records as {_records(snapshot.files, 'true')}")

@@ -23,3 +23,18 @@
         on {{ alias }}.programme_id = touched.programme_id and {{ alias }}.enrolment_id = touched.enrolment_id
     {%- endif -%}
 {%- endmacro %}
+
+{#- The time zones of the loaded programmes. -#}
+{% macro programme_time_zones() -%}
+    {%- set zones = ['UTC'] -%}
+    {%- if execute -%}
+        {%- set found = run_query('select distinct timezone from ' ~ source('reference', 'programmes') ~ ' where timezone is not null order by 1') -%}
+        {%- do zones.extend(found.columns[0].values()) -%}
+    {%- endif -%}
+    {{ return(zones) }}
+{%- endmacro %}
+
+{#- The id that an event.voided names. -#}
+{% macro voided_event(details='details') -%}
+    {{ event_key(json_text(details, 'voided_event_id')) }}
+{%- endmacro %}

@@ -7,6 +7,11 @@
     from_json({{ text }}, '{% for name, type in fields.items() %}{{ name }} {{ type | replace("VARCHAR", "STRING") }}{{ ", " if not loop.last }}{% endfor %}')
 {%- endmacro %}
 
+{#- One top-level member of a JSON object, as text. -#}
+{% macro json_text(text, name) -%}{{ adapter.dispatch('json_text')(text, name) }}{%- endmacro %}
+{% macro duckdb__json_text(text, name) -%}json_extract_string({{ text }}, '$.{{ name }}'){%- endmacro %}
+{% macro spark__json_text(text, name) -%}get_json_object({{ text }}, '$.{{ name }}'){%- endmacro %}
+
 {#- The top-level members of a JSON object in the order of their names, so that two texts
     that differ in that order only are equal. -#}
 {% macro canonical_json(text) -%}{{ adapter.dispatch('canonical_json')(text) }}{%- endmacro %}

@@ -1,11 +1,19 @@
 {#- The only folder that knows which engine it is. -#}
 
-{#- The local date of a UTC timestamp in an IANA time zone. -#}
-{% macro local_date(moment, time_zone) -%}{{ adapter.dispatch('local_date')(moment, time_zone) }}{%- endmacro %}
-{% macro duckdb__local_date(moment, time_zone) -%}
-    cast(timezone({{ time_zone }}, {{ moment }}) as date)
+{#- The local date of a UTC timestamp in an IANA time zone: a column, whose usual values are
+    given as `usual`. DuckDB converts to a constant zone 20 times as fast as to a column. -#}
+{% macro local_date(moment, time_zone, usual=[]) -%}
+    {{ adapter.dispatch('local_date')(moment, time_zone, usual) }}
 {%- endmacro %}
-{% macro spark__local_date(moment, time_zone) -%}
+{% macro duckdb__local_date(moment, time_zone, usual) -%}
+    case {{ time_zone }}
+        {%- for zone in usual %}
+        when '{{ zone }}' then cast(timezone('{{ zone }}', {{ moment }}) as date)
+        {%- endfor %}
+        else cast(timezone({{ time_zone }}, {{ moment }}) as date)
+    end
+{%- endmacro %}
+{% macro spark__local_date(moment, time_zone, usual) -%}
     to_date(from_utc_timestamp({{ moment }}, {{ time_zone }}))
 {%- endmacro %}
 

@@ -8,28 +8,33 @@
 {% macro duckdb__fingerprint(columns) -%}hash({{ columns | join(', ') }}){%- endmacro %}
 {% macro spark__fingerprint(columns) -%}xxhash64({{ columns | join(', ') }}){%- endmacro %}
 
-{#- numerator ÷ denominator of two non-negative whole numbers, half up to `decimals`, in whole
-    numbers throughout: no binary fraction ever decides a rate. Null for an empty denominator. -#}
+{#- numerator ÷ denominator of two non-negative whole numbers in units of 10^-decimals, half up, in
+    whole numbers throughout: no binary fraction ever decides a rate. Null for an empty denominator. -#}
+{% macro rounded_quotient(numerator, denominator, decimals) -%}
+    {{ adapter.dispatch('rounded_quotient')(numerator, denominator, decimals) }}
+{%- endmacro %}
+{% macro duckdb__rounded_quotient(numerator, denominator, decimals) -%}
+    ({{ numerator }} * {{ 2 * 10 ** decimals }} + {{ denominator }}) // nullif(2 * {{ denominator }}, 0)
+{%- endmacro %}
+{% macro spark__rounded_quotient(numerator, denominator, decimals) -%}
+    ({{ numerator }} * {{ 2 * 10 ** decimals }} + {{ denominator }}) div nullif(2 * {{ denominator }}, 0)
+{%- endmacro %}
+
+{#- The same as a decimal with that many decimals. -#}
 {% macro exact_ratio(numerator, denominator, decimals) -%}
-    {{ adapter.dispatch('exact_ratio')(numerator, denominator, decimals) }}
-{%- endmacro %}
-{% macro duckdb__exact_ratio(numerator, denominator, decimals) -%}
-    cast(
-        ({{ numerator }} * {{ 2 * 10 ** decimals }} + {{ denominator }})
-        // nullif(2 * {{ denominator }}, 0) as decimal(38, 0)
-    ) * cast(0.{{ '0' * (decimals - 1) }}1 as decimal(10, {{ decimals }}))
-{%- endmacro %}
-{% macro spark__exact_ratio(numerator, denominator, decimals) -%}
-    cast(
-        ({{ numerator }} * {{ 2 * 10 ** decimals }} + {{ denominator }})
-        div nullif(2 * {{ denominator }}, 0) as decimal(28, 0)
-    ) * cast(0.{{ '0' * (decimals - 1) }}1 as decimal(10, {{ decimals }}))
+    cast({{ rounded_quotient(numerator, denominator, decimals) }} as decimal(28, 0))
+        * cast(0.{{ '0' * (decimals - 1) }}1 as decimal(10, {{ decimals }}))
 {%- endmacro %}
 
 {#- Does a |-separated list hold this value? -#}
 {% macro in_list(value, list) -%}{{ adapter.dispatch('in_list')(value, list) }}{%- endmacro %}
 {% macro duckdb__in_list(value, list) -%}list_contains(string_split({{ list }}, '|'), {{ value }}){%- endmacro %}
 {% macro spark__in_list(value, list) -%}array_contains(split({{ list }}, '[|]'), {{ value }}){%- endmacro %}
+
+{#- One row for each value of a |-separated list, as column `name`. -#}
+{% macro unpack_list(list, name) -%}{{ adapter.dispatch('unpack_list')(list, name) }}{%- endmacro %}
+{% macro duckdb__unpack_list(list, name) -%}unnest(string_split({{ list }}, '|')) as {{ name }}{%- endmacro %}
+{% macro spark__unpack_list(list, name) -%}explode(split({{ list }}, '[|]')) as {{ name }}{%- endmacro %}
 
 {#- The value of `column` in the row that comes last by `ordering` columns. -#}
 {% macro last_by(column, ordering) -%}{{ adapter.dispatch('last_by')(column, ordering) }}{%- endmacro %}

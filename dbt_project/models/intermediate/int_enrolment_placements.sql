@@ -1,17 +1,19 @@
 -- Where an enrolment stands and whether it takes part, from each day on which that changes.
 -- A voided opening, transfer or withdrawal counts until the day its void was recorded.
 
+{%- set fields = {
+    'class_id': 'VARCHAR', 'school_id': 'VARCHAR', 'county_id': 'VARCHAR', 'subject_id': 'VARCHAR',
+    'school_stage': 'VARCHAR', 'is_called_up': 'BOOLEAN', 'gender': 'VARCHAR'
+} %}
+
 with events as (
     select
-        events.*,
+        events.programme_id, events.enrolment_id, events.event_type, events.occurred_at, events.recorded_at,
+        events.occurred_on, events.log_partition, events.log_offset,
+        {{ json_struct('events.details', fields) }} as body,
         case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
     from {{ ref('int_events_counted') }} as events
-    left join (
-        select voided_event_id, min(recorded_on) as voided_on
-        from {{ ref('int_events_counted') }}
-        where event_type = 'event.voided'
-        group by voided_event_id
-    ) as voids on events.event_id = voids.voided_event_id
+    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
     where events.event_type in ('enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn')
 ),
 
@@ -26,7 +28,11 @@ days as (
 ),
 
 standing as (
-    select days.day_on, events.*
+    select
+        days.day_on, events.programme_id, events.enrolment_id, events.event_type, events.occurred_at,
+        events.recorded_at, events.log_partition, events.log_offset, coalesce(events.body.is_called_up, true) as is_called_up,
+        events.body.gender, events.body.class_id, events.body.school_id, events.body.county_id,
+        events.body.subject_id, events.body.school_stage
     from days
     inner join events
         on days.programme_id = events.programme_id and days.enrolment_id = events.enrolment_id
@@ -50,7 +56,7 @@ participation as (
 calls as (
     select
         programme_id, enrolment_id, day_on,
-        {{ last_by('coalesce(is_called_up, true)', arrival) }} as is_called_up,
+        {{ last_by('is_called_up', arrival) }} as is_called_up,
         {{ last_by('gender', arrival) }} as gender
     from standing
     where event_type = 'enrolment.opened'

@@ -17,10 +17,10 @@ same_ids as (
 
 -- A copy that has lost its place may itself have voided something.
 voids as (
-    select events.voided_event_id
+    select {{ voided_event('events.details') }} as voided_event_id
     from {{ ref('stg_lake__events') }} as events
     inner join fresh_events on events.event_id = fresh_events.event_id
-    where events.voided_event_id is not null
+    where events.event_type = 'event.voided'
 ),
 
 voided as (

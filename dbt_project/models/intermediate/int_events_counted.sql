@@ -4,10 +4,8 @@
 
 select events.*
 from {{ ref('stg_lake__events') }} as events
-where not exists (
-    select 1
-    from {{ ref('int_event_duplicates') }} as duplicates
-    where duplicates.standing <> 'counted'
-        and duplicates.log_partition = events.log_partition
-        and duplicates.log_offset = events.log_offset
-)
+left join (
+    select log_partition, log_offset from {{ ref('int_event_duplicates') }} where standing <> 'counted'
+) as extras
+    on events.log_partition = extras.log_partition and events.log_offset = extras.log_offset
+where extras.log_offset is null

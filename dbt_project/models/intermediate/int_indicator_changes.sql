@@ -5,56 +5,25 @@
     pre_hook="{{ delete_touched() }}"
 ) }}
 
--- The days on which an enrolment meets, or no longer meets, an indicator or passes a stage.
+-- The days on which an enrolment meets, or no longer meets, an indicator or passes a stage. What
+-- an enrolment had before a day is its total less the day's own amount: nothing before its first
+-- day, and nothing meets no threshold (a pack with a threshold that nothing meets is refused).
+-- Enrolments are numbered, because sorting and grouping two long texts costs far more.
 
-with days as (
-    select days.*
-    from {{ ref('fct_enrolment_days') }} as days
-    {{ only_touched('days') }}
+with enrolments as (
+    select
+        opened.programme_id, opened.enrolment_id,
+        row_number() over (order by opened.programme_id, opened.enrolment_id) as enrolment_number
+    from {{ ref('int_enrolments_opened') }} as opened
+    {{ only_touched('opened') }}
 ),
 
 indicators as (
-    select programme_id, indicator, activity, measure, operator, cast(threshold as decimal(18, 3)) as threshold
+    select
+        programme_id, indicator, measure, operator, cast(threshold as decimal(18, 3)) as threshold,
+        {{ unpack_list('activity', 'activity') }}
     from {{ source('reference', 'indicators') }}
     where coalesce(activity, '') <> ''
-),
-
-indicator_sums as (
-    select
-        days.programme_id,
-        days.enrolment_id,
-        indicators.indicator,
-        indicators.operator,
-        indicators.threshold,
-        days.local_on,
-        sum(case indicators.measure
-            when 'event_count' then cast(days.event_count as decimal(18, 3))
-            else days.quantity
-        end) as amount
-    from days
-    inner join indicators
-        on days.programme_id = indicators.programme_id and {{ in_list('days.activity', 'indicators.activity') }}
-    group by days.programme_id, days.enrolment_id, indicators.indicator, indicators.operator,
-        indicators.threshold, days.local_on
-),
-
-indicator_totals as (
-    select
-        *,
-        sum(amount) over (
-            partition by programme_id, enrolment_id, indicator order by local_on rows unbounded preceding
-        ) as total
-    from indicator_sums
-),
-
-indicator_states as (
-    select
-        programme_id,
-        enrolment_id,
-        indicator as criterion,
-        local_on,
-        case operator when '>' then total > threshold else total >= threshold end as is_met
-    from indicator_totals
 ),
 
 rules as (
@@ -62,103 +31,135 @@ rules as (
         programme_id,
         stage,
         component,
-        activity,
         scoring,
-        cast(stage_pass_points as decimal(9, 3)) as stage_pass_points,
+        cast(round(cast(stage_pass_points as decimal(9, 3)) * 1000000) as bigint) as stage_pass_micropoints,
         cast(max_points as bigint) as max_points,
-        cast(round(cast(unit_size as decimal(18, 3)) * cast(target as decimal(18, 3)) * 1000) as bigint) as target_thousandths
+        cast(round(cast(unit_size as decimal(18, 3)) * cast(target as decimal(18, 3)) * 1000) as bigint) as target_thousandths,
+        {{ unpack_list('activity', 'activity') }}
     from {{ source('reference', 'assessment_rules') }}
+),
+
+indicator_sums as (
+    select
+        enrolments.enrolment_number,
+        indicators.indicator,
+        days.local_on,
+        min(indicators.operator) as operator,
+        min(indicators.threshold) as threshold,
+        sum(case indicators.measure
+            when 'event_count' then cast(days.event_count as decimal(18, 3))
+            else days.quantity
+        end) as amount
+    from {{ ref('fct_enrolment_days') }} as days
+    inner join indicators
+        on days.programme_id = indicators.programme_id and days.activity = indicators.activity
+    inner join enrolments
+        on days.programme_id = enrolments.programme_id and days.enrolment_id = enrolments.enrolment_id
+    group by enrolments.enrolment_number, indicators.indicator, days.local_on
+),
+
+indicator_totals as (
+    select
+        enrolment_number,
+        indicator as criterion,
+        local_on,
+        operator,
+        threshold,
+        amount,
+        sum(amount) over (
+            partition by enrolment_number, indicator order by local_on rows unbounded preceding
+        ) as total
+    from indicator_sums
+),
+
+indicator_states as (
+    select
+        enrolment_number,
+        criterion,
+        local_on,
+        case operator when '>' then total > threshold else total >= threshold end as is_met,
+        case operator when '>' then total - amount > threshold else total - amount >= threshold end as was_met
+    from indicator_totals
 ),
 
 component_sums as (
     select
-        days.programme_id,
-        days.enrolment_id,
-        rules.stage,
+        enrolments.enrolment_number,
         rules.component,
-        rules.scoring,
-        rules.stage_pass_points,
-        rules.max_points,
-        rules.target_thousandths,
         days.local_on,
+        min(rules.stage) as stage,
+        min(rules.scoring) as scoring,
+        min(rules.stage_pass_micropoints) as stage_pass_micropoints,
+        min(rules.max_points) as max_points,
+        min(rules.target_thousandths) as target_thousandths,
         sum(days.quantity) as amount
-    from days
+    from {{ ref('fct_enrolment_days') }} as days
     inner join rules
-        on days.programme_id = rules.programme_id and {{ in_list('days.activity', 'rules.activity') }}
-    group by days.programme_id, days.enrolment_id, rules.stage, rules.component, rules.scoring,
-        rules.stage_pass_points, rules.max_points, rules.target_thousandths, days.local_on
+        on days.programme_id = rules.programme_id and days.activity = rules.activity
+    inner join enrolments
+        on days.programme_id = enrolments.programme_id and days.enrolment_id = enrolments.enrolment_id
+    group by enrolments.enrolment_number, rules.component, days.local_on
 ),
 
 component_totals as (
     select
         *,
-        greatest(0, cast(sum(amount) over (
-            partition by programme_id, enrolment_id, component order by local_on rows unbounded preceding
-        ) * 1000 as bigint)) as achieved_thousandths
+        sum(amount) over (
+            partition by enrolment_number, component order by local_on rows unbounded preceding
+        ) as total
     from component_sums
 ),
 
-component_points as (
+component_achievements as (
     select
-        programme_id,
-        enrolment_id,
-        stage,
-        component,
-        stage_pass_points,
-        local_on,
-        case
-            when scoring in ('awarded', 'awarded_if_approved')
-                then cast(least(achieved_thousandths, max_points * 1000) as decimal(18, 6)) / 1000
-            when scoring in ('all_or_nothing', 'external_result')
-                then case when achieved_thousandths >= target_thousandths then max_points else 0 end
-            else {{ exact_ratio('max_points * least(achieved_thousandths, target_thousandths)', 'target_thousandths', 6) }}
-        end as points
+        *,
+        greatest(0, cast(total * 1000 as bigint)) as achieved,
+        greatest(0, cast((total - amount) * 1000 as bigint)) as achieved_before
     from component_totals
 ),
 
 point_changes as (
     select
-        programme_id, enrolment_id, stage, stage_pass_points, local_on,
-        cast(points as decimal(18, 6)) - coalesce(lag(cast(points as decimal(18, 6))) over (
-            partition by programme_id, enrolment_id, component order by local_on
-        ), 0) as change_points
-    from component_points
+        enrolment_number,
+        stage,
+        stage_pass_micropoints,
+        local_on,
+        {{ component_micropoints('achieved') }} - {{ component_micropoints('achieved_before') }} as change_micropoints
+    from component_achievements
 ),
 
 stage_days as (
-    select programme_id, enrolment_id, stage, stage_pass_points, local_on, sum(change_points) as change_points
+    select
+        enrolment_number, stage, local_on,
+        min(stage_pass_micropoints) as stage_pass_micropoints,
+        sum(change_micropoints) as change_micropoints
     from point_changes
-    where change_points <> 0
-    group by programme_id, enrolment_id, stage, stage_pass_points, local_on
+    where change_micropoints <> 0
+    group by enrolment_number, stage, local_on
 ),
 
-stage_states as (
+stage_totals as (
     select
-        programme_id,
-        enrolment_id,
-        'stage:' || stage as criterion,
-        local_on,
-        sum(change_points) over (
-            partition by programme_id, enrolment_id, stage order by local_on rows unbounded preceding
-        ) >= stage_pass_points as is_met
+        *,
+        sum(change_micropoints) over (
+            partition by enrolment_number, stage order by local_on rows unbounded preceding
+        ) as micropoints
     from stage_days
 ),
 
 states as (
-    select * from indicator_states
+    select enrolment_number, criterion, local_on, is_met, was_met from indicator_states
     union all
-    select * from stage_states
-),
-
-compared as (
     select
-        *,
-        coalesce(lag(is_met) over (
-            partition by programme_id, enrolment_id, criterion order by local_on
-        ), false) as was_met
-    from states
+        enrolment_number,
+        'stage:' || stage,
+        local_on,
+        micropoints >= stage_pass_micropoints,
+        micropoints - change_micropoints >= stage_pass_micropoints
+    from stage_totals
 )
 
-select programme_id, enrolment_id, criterion, local_on, is_met
-from compared
-where is_met <> was_met
+select enrolments.programme_id, enrolments.enrolment_id, states.criterion, states.local_on, states.is_met
+from states
+inner join enrolments on states.enrolment_number = enrolments.enrolment_number
+where states.is_met <> states.was_met

@@ -1,14 +1,14 @@
 {{ config(materialized='incremental', incremental_strategy='append') }}
 {%- set fields = {
-    'class_id': 'VARCHAR', 'school_id': 'VARCHAR', 'county_id': 'VARCHAR', 'subject_id': 'VARCHAR',
-    'school_stage': 'VARCHAR', 'is_called_up': 'BOOLEAN', 'gender': 'VARCHAR', 'course_id': 'VARCHAR',
-    'seconds': 'DOUBLE', 'watched_s': 'DOUBLE', 'read_s': 'DOUBLE', 'click_count': 'BIGINT',
+    'course_id': 'VARCHAR', 'seconds': 'DOUBLE', 'watched_s': 'DOUBLE', 'read_s': 'DOUBLE', 'click_count': 'BIGINT',
     'post_id': 'VARCHAR', 'is_effective': 'BOOLEAN', 'assignment_id': 'VARCHAR', 'grade': 'DOUBLE',
-    'is_final': 'BOOLEAN', 'points': 'DOUBLE', 'result': 'VARCHAR', 'voided_event_id': 'VARCHAR',
-    'role': 'VARCHAR', 'scope_kind': 'VARCHAR', 'scope_id': 'VARCHAR', 'kind': 'VARCHAR'
+    'is_final': 'BOOLEAN', 'points': 'DOUBLE'
 } %}
+{%- set zones = programme_time_zones() %}
 
--- Renames, casts and upcasts: video.watched 1 called its duration `seconds`.
+-- Renames, casts and upcasts: video.watched 1 called its duration `seconds`. What learners do all
+-- day gets columns; the rare events keep their payload as `details`, which the models that read
+-- them take apart (a column that is null in most of ten million rows still costs its writing).
 
 with records as (
     select * from {{ lake_records() }}
@@ -31,8 +31,8 @@ select
     opened.event_version,
     opened.occurred_at,
     opened.recorded_at,
-    {{ local_date('opened.occurred_at', "coalesce(programmes.timezone, 'UTC')") }} as occurred_on,
-    {{ local_date('opened.recorded_at', "coalesce(programmes.timezone, 'UTC')") }} as recorded_on,
+    {{ local_date('opened.occurred_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as occurred_on,
+    {{ local_date('opened.recorded_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as recorded_on,
     opened.programme_id,
     opened.learner_key,
     opened.staff_key,
@@ -40,13 +40,6 @@ select
     opened.enrolment_id,
     opened.partition as log_partition,
     opened.offset as log_offset,
-    opened.body.class_id,
-    opened.body.school_id,
-    opened.body.county_id,
-    opened.body.subject_id,
-    opened.body.school_stage,
-    opened.body.is_called_up,
-    opened.body.gender,
     opened.body.course_id,
     cast(coalesce(opened.body.watched_s, opened.body.read_s, opened.body.seconds) as decimal(18, 3)) as duration_s,
     opened.body.click_count,
@@ -56,12 +49,12 @@ select
     cast(opened.body.grade as decimal(9, 3)) as grade,
     opened.body.is_final,
     cast(opened.body.points as decimal(9, 3)) as points,
-    opened.body.result,
-    {{ event_key('opened.body.voided_event_id') }} as voided_event_id,
-    opened.body.role,
-    opened.body.scope_kind,
-    opened.body.scope_id,
-    opened.body.kind,
+    case
+        when opened.event_type in (
+            'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
+            'result.recorded'
+        ) then opened.payload
+    end as details,
     {{ fingerprint([
         'opened.event_type', 'opened.event_version', 'opened.occurred_at', 'opened.programme_id',
         'opened.learner_key', 'opened.staff_key', 'opened.source', 'opened.payload'

@@ -2,14 +2,24 @@ with placements as (
     select * from {{ ref('int_enrolment_placements') }} where class_id is not null
 ),
 
+appointments as (
+    select
+        *,
+        {{ json_struct('details', {'role': 'VARCHAR', 'scope_kind': 'VARCHAR', 'scope_id': 'VARCHAR'}) }} as body
+    from {{ ref('int_events_counted') }}
+    where event_type = 'staff.appointed'
+),
+
 tutors as (
     select
-        programme_id,
-        scope_id as class_id,
-        {{ last_by('staff_key', ['occurred_at', 'recorded_at', 'log_partition', 'log_offset']) }} as tutor_key
-    from {{ ref('int_events_counted') }}
-    where event_type = 'staff.appointed' and role = 'tutor' and scope_kind = 'class'
-    group by programme_id, scope_id
+        appointments.programme_id,
+        appointments.body.scope_id as class_id,
+        {{ last_by('appointments.staff_key', [
+            'appointments.occurred_at', 'appointments.recorded_at', 'appointments.log_partition', 'appointments.log_offset'
+        ]) }} as tutor_key
+    from appointments
+    where appointments.body.role = 'tutor' and appointments.body.scope_kind = 'class'
+    group by appointments.programme_id, appointments.body.scope_id
 )
 
 select

@@ -6,12 +6,6 @@
     pre_hook="{{ delete_touched() }}"
 ) }}
 
-with entries as (
-    select entries.*
-    from {{ ref('int_activity_entries') }} as entries
-    {{ only_touched('entries') }}
-)
-
 select
     programme_id,
     enrolment_id,
@@ -19,6 +13,6 @@ select
     activity,
     cast(sum(event_count) as bigint) as event_count,
     cast(sum(quantity) as decimal(18, 3)) as quantity
-from entries
+from {{ ref('int_activity_entries') }}
 group by programme_id, enrolment_id, entry_on, activity
 having sum(event_count) <> 0 or sum(quantity) <> 0

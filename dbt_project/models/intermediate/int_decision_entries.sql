@@ -1,0 +1,147 @@
+{{ config(materialized='view') }}
+
+-- Where the latest decision counts: each decision as (thing decided on, value), then the change
+-- of value from the decision before.
+
+with events as (
+    select *
+    from {{ ref('int_events_in_play') }}
+    where event_type in (
+        'post.published', 'post.judged', 'post.voided', 'assignment.graded', 'practice.awarded',
+        'outcome.approved', 'outcome.rejected', 'result.recorded'
+    )
+),
+
+voids as (
+    select * from {{ ref('int_event_voids') }}
+),
+
+programmes as (
+    select * from {{ source('reference', 'programmes') }}
+),
+
+posts as (
+    select
+        *,
+        min(case when event_type = 'post.published' then occurred_on end) over (
+            partition by programme_id, enrolment_id, post_id
+        ) as published_on
+    from events
+    where event_type in ('post.published', 'post.judged', 'post.voided')
+),
+
+decisions as (
+    -- A judgement without its post says nothing; one dated before it takes effect with it.
+    select
+        programme_id, enrolment_id, 'effective_post' as activity, post_id as thing, event_id,
+        greatest(occurred_on, published_on) as decided_on, occurred_at, recorded_at, log_partition, log_offset,
+        case
+            when event_type = 'post.published' and coalesce(is_effective, true) then 1
+            when event_type = 'post.judged' and is_effective then 1
+            else 0
+        end as value,
+        case event_type when 'post.published' then 0 when 'post.judged' then 1 else 2 end as precedence
+    from posts
+    where published_on is not null
+    union all
+    select
+        events.programme_id, events.enrolment_id, 'assignment_passed', events.assignment_id, events.event_id,
+        events.occurred_on, events.occurred_at, events.recorded_at, events.log_partition, events.log_offset,
+        case when events.grade >= coalesce(programmes.assignment_pass_grade, 60) then 1 else 0 end,
+        0
+    from events
+    left join programmes on events.programme_id = programmes.programme_id
+    where events.event_type = 'assignment.graded' and events.is_final
+    union all
+    select
+        programme_id, enrolment_id, 'practice_points', 'practice', event_id,
+        occurred_on, occurred_at, recorded_at, log_partition, log_offset, points, 0
+    from events
+    where event_type = 'practice.awarded'
+    union all
+    select
+        programme_id, enrolment_id, 'outcome_points', 'outcome', event_id,
+        occurred_on, occurred_at, recorded_at, log_partition, log_offset,
+        case when event_type = 'outcome.approved' then points else 0 end, 0
+    from events
+    where event_type in ('outcome.approved', 'outcome.rejected')
+    union all
+    select
+        events.programme_id, events.enrolment_id, 'result_passed', 'result', events.event_id,
+        events.occurred_on, events.occurred_at, events.recorded_at, events.log_partition, events.log_offset,
+        case when {{ in_list(json_text('events.details', 'result'), 'programmes.passing_results') }} then 1 else 0 end,
+        0
+    from events
+    left join programmes on events.programme_id = programmes.programme_id
+    where events.event_type = 'result.recorded'
+),
+
+-- A voided decision stands from its day until the day of its void; then the one before it does.
+-- So each day on which anything changes is looked at on its own.
+contested as (
+    select distinct decisions.programme_id, decisions.enrolment_id, decisions.activity, decisions.thing
+    from decisions
+    inner join voids on decisions.event_id = voids.voided_event_id
+),
+
+plain_changes as (
+    select
+        decisions.programme_id, decisions.enrolment_id, decisions.activity,
+        decisions.decided_on as entry_on,
+        decisions.value - coalesce(lag(decisions.value) over deciding, 0) as quantity
+    from decisions
+    left join contested
+        on decisions.programme_id = contested.programme_id and decisions.enrolment_id = contested.enrolment_id
+            and decisions.activity = contested.activity and decisions.thing = contested.thing
+    where contested.thing is null
+    window deciding as (
+        partition by decisions.programme_id, decisions.enrolment_id, decisions.activity, decisions.thing
+        order by decisions.precedence, decisions.occurred_at, decisions.recorded_at,
+            decisions.log_partition, decisions.log_offset
+    )
+),
+
+contested_decisions as (
+    select decisions.*, greatest(voids.voided_on, decisions.decided_on) as voided_on
+    from decisions
+    inner join contested
+        on decisions.programme_id = contested.programme_id and decisions.enrolment_id = contested.enrolment_id
+            and decisions.activity = contested.activity and decisions.thing = contested.thing
+    left join voids on decisions.event_id = voids.voided_event_id
+),
+
+contested_days as (
+    select programme_id, enrolment_id, activity, thing, decided_on as day_on from contested_decisions
+    union
+    select programme_id, enrolment_id, activity, thing, voided_on from contested_decisions where voided_on is not null
+),
+
+contested_states as (
+    select
+        days.programme_id, days.enrolment_id, days.activity, days.thing, days.day_on,
+        -- With its publication voided, a post's judgements count for nothing.
+        case when min(d.precedence) = 0 then {{ last_by('d.value', [
+            'd.precedence', 'd.occurred_at', 'd.recorded_at', 'd.log_partition', 'd.log_offset'
+        ]) }} else 0 end as value
+    from contested_days as days
+    left join contested_decisions as d
+        on days.programme_id = d.programme_id and days.enrolment_id = d.enrolment_id
+            and days.activity = d.activity and days.thing = d.thing
+            and d.decided_on <= days.day_on and (d.voided_on is null or d.voided_on > days.day_on)
+    group by days.programme_id, days.enrolment_id, days.activity, days.thing, days.day_on
+),
+
+contested_changes as (
+    select
+        programme_id, enrolment_id, activity, day_on as entry_on,
+        value - coalesce(lag(value) over (
+            partition by programme_id, enrolment_id, activity, thing order by day_on
+        ), 0) as quantity
+    from contested_states
+)
+
+select programme_id, enrolment_id, entry_on, activity, 1 as event_count, cast(quantity as decimal(18, 3)) as quantity
+from plain_changes
+union all
+select programme_id, enrolment_id, entry_on, activity, 0, cast(quantity as decimal(18, 3))
+from contested_changes

@@ -1,0 +1,44 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where event_id in (
+        select e.event_id from {{ ref('stg_lake__events') }} as e
+        inner join {{ source('lake', 'new_records') }} as n
+            on e.log_partition = n.partition and e.log_offset = n.offset
+    ){% endif %}"
+) }}
+
+-- Every record of an event id that came more than once, in the order of recorded time, partition
+-- and offset. A late partition may bring an earlier first, so an id that comes again is ranked anew.
+
+with {% if is_incremental() -%}
+arrived as (
+    select distinct events.event_id
+    from {{ ref('stg_lake__events') }} as events
+    inner join {{ source('lake', 'new_records') }} as fresh
+        on events.log_partition = fresh.partition and events.log_offset = fresh.offset
+),
+{%- endif %}
+
+repeated as (
+    select events.event_id
+    from {{ ref('stg_lake__events') }} as events
+    {% if is_incremental() -%}
+    inner join arrived on events.event_id = arrived.event_id
+    {%- endif %}
+    group by events.event_id
+    having count(*) > 1
+)
+
+select
+    events.event_id, events.programme_id, events.log_partition, events.log_offset, events.content_fingerprint,
+    row_number() over arrival as arrival_number,
+    first_value(events.log_partition) over arrival as first_partition,
+    first_value(events.log_offset) over arrival as first_offset,
+    first_value(events.content_fingerprint) over arrival as first_fingerprint
+from {{ ref('stg_lake__events') }} as events
+inner join repeated on events.event_id = repeated.event_id
+window arrival as (
+    partition by events.event_id
+    order by events.recorded_at, events.log_partition, events.log_offset
+)

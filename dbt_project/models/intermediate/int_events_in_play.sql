@@ -1,0 +1,14 @@
+-- depends_on: {{ ref('int_enrolments_touched') }}
+{{ config(materialized='view') }}
+
+-- The counted events of opened enrolments, of those that this build works on: all of them in a
+-- full build.
+
+select events.*
+from {{ ref('int_events_counted') }} as events
+inner join {{ ref('int_enrolments_opened') }} as opened
+    on events.programme_id = opened.programme_id and events.enrolment_id = opened.enrolment_id
+{% if not flags.FULL_REFRESH -%}
+inner join {{ ref('int_enrolments_touched') }} as touched
+    on events.programme_id = touched.programme_id and events.enrolment_id = touched.enrolment_id
+{%- endif %}
