@@ -1,8 +1,9 @@
 """The loop: poll, parse, commit, hint; exactly once.
 
-While one batch is parsed and committed on a worker thread (DuckDB and Delta release the
-interpreter lock there), the main thread polls the next. So at most two batches are in
-memory: one being filled, one in flight.
+While one batch is committed on one thread and the next is parsed on another (DuckDB and Delta
+release the interpreter lock there), the main thread polls the one after. So at most three
+batches are in memory: one being filled, two in flight. They are committed in their order, and
+each only where the lake covers just what comes before it.
 
 Steps at which a test may kill the process are named in ``STEPS``; the ``probe`` is called
 with each.
@@ -11,13 +12,14 @@ with each.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
 from ingest.log.port import EventLog, LogReader, Slice
-from ingest.sink.parse import BatchParser
+from ingest.sink.parse import BatchParser, ParsedBatch
 from warehouse.errors import CommitRefused, LogTruncated
 from warehouse.lake import Lake
 
@@ -30,7 +32,7 @@ STEPS = ("polled", "parsed", "committing", "committed", "hinted")
 class SinkOptions:
     """How large and how old a batch may get.
 
-    Memory is bounded by two batches: ``2 × max_bytes`` of values, and about eight times
+    Memory is bounded by three batches: ``3 × max_bytes`` of values, and about eight times
     that while they are parsed, plus one fetch of the log (Kafka: up to 50 MB).
     """
 
@@ -47,6 +49,10 @@ class BatchReport:
     accepted: int
     quarantined: int
     seconds: float
+
+
+#: One batch being committed, one being parsed.
+_FLIGHTS = 2
 
 
 class _Batch:
@@ -105,7 +111,9 @@ class Sink:
         self._probe, self._report = probe, report
         self._parser = BatchParser()
         self._batch = _Batch()
-        self._flight: Future[dict[int, int]] | None = None
+        #: Batches handed over, in their order; each gives the offsets after it once committed.
+        self._flights: deque[Future[dict[int, int]]] = deque()
+        self._workers: tuple[Executor, Executor] | None = None
         self._reader: LogReader | None = None
         #: Where the next batch of each partition starts. Kept apart from the offsets seen:
         #: those may have gaps (a broker's own markers take offsets too).
@@ -126,18 +134,18 @@ class Sink:
         self._lake.refresh()
         target = None if follow else self._log.end_offsets()
         with (
-            ThreadPoolExecutor(1, thread_name_prefix="commit") as worker,
+            ThreadPoolExecutor(1, thread_name_prefix="parse") as parsing,
+            ThreadPoolExecutor(1, thread_name_prefix="commit") as committing,
             self._log.reader(self._position, group=self._options.group, on_revoked=self._revoked) as reader,
         ):
-            self._reader = reader
+            self._reader, self._workers = reader, (parsing, committing)
             try:
-                self._loop(reader, worker, target)
+                self._loop(reader, target)
             finally:
-                self._reader = None
+                self._reader = self._workers = None
                 self._batch = _Batch()
-                if self._flight is not None:
-                    self._flight.exception()  # wait: committed or refused, never half
-                    self._flight = None
+                while self._flights:
+                    self._flights.popleft().exception()  # wait: committed or refused, never half
 
     def close(self) -> None:
         """Release the parser."""
@@ -161,7 +169,7 @@ class Sink:
         self._land()
         self._batch.drop(partitions)
 
-    def _loop(self, reader: LogReader, worker: ThreadPoolExecutor, target: dict[int, int] | None) -> None:
+    def _loop(self, reader: LogReader, target: dict[int, int] | None) -> None:
         options = self._options
         while not self.stop.is_set():
             batch = self._batch
@@ -172,16 +180,16 @@ class Sink:
             batch = self._batch
             done = target is not None and self._reached(reader, target)
             if batch.is_due(options) or (batch.slices and (done or self.stop.is_set())):
-                self._land()
+                self._land(_FLIGHTS - 1)
                 if self._batch is not batch:
-                    continue  # the batch before it was refused: read again from where the lake is
+                    continue  # a batch before it was refused: read again from where the lake is
                 self._probe("polled")
                 batch.first = {s.partition: self._next[s.partition] for s in batch.slices}
                 self._next |= batch.following()
                 self._batch = _Batch()
-                self._flight = worker.submit(self._commit, batch)
-            elif self._flight is not None and self._flight.done():
-                self._land()
+                self._submit(batch)
+            elif self._flights and self._flights[0].done():
+                self._land(len(self._flights) - 1)
             if done and not self._batch.slices:
                 break
         self._land()
@@ -191,7 +199,7 @@ class Sink:
         mine = reader.assignment
         if not mine:
             return all(self._lake_covers(p, o) for p, o in target.items())
-        flying = self._flight is not None
+        flying = bool(self._flights)
         return all(
             seen.get(p, 0) >= target.get(p, 0) or (not flying and self._covered(p, target.get(p, 0))) for p in mine
         )
@@ -200,25 +208,35 @@ class Sink:
         return self._lake.next_offset(partition) >= offset
 
     def _lake_covers(self, partition: int, offset: int) -> bool:
-        if self._flight is None:
+        if not self._flights:
             self._lake.refresh()
         return self._covered(partition, offset)
 
-    def _land(self) -> None:
-        """Wait for the batch in flight; where it was refused, go back to what the lake says."""
-        flight, self._flight = self._flight, None
-        if flight is None:
-            return
-        try:
-            positions = flight.result()
-        except CommitRefused:
-            self._rewind()
-            return
-        if self._reader is not None:
-            self._reader.hint(positions)
-            self._probe("hinted")
+    def _submit(self, batch: _Batch) -> None:
+        assert self._workers is not None
+        parsing, committing = self._workers
+        started = time.perf_counter()
+        parsed = parsing.submit(self._parse, batch)
+        self._flights.append(committing.submit(self._commit, batch, parsed, started))
+
+    def _land(self, leave: int = 0) -> None:
+        """Wait until at most ``leave`` batches fly; where one was refused, go back to what the lake says."""
+        while len(self._flights) > leave:
+            try:
+                positions = self._flights.popleft().result()
+            except CommitRefused:
+                self._rewind()
+                return
+            if self._reader is not None:
+                self._reader.hint(positions)
+                self._probe("hinted")
 
     def _rewind(self) -> None:
+        # What flies behind the refused batch is refused too, or fits what the lake covers now.
+        while self._flights:
+            error = self._flights.popleft().exception()
+            if error is not None and not isinstance(error, CommitRefused):
+                raise error
         self._lake.refresh()
         self._batch = _Batch()
         if self._reader is not None:
@@ -226,11 +244,14 @@ class Sink:
                 self._next[partition] = self._lake.next_offset(partition)
                 self._reader.seek(partition, self._next[partition])
 
-    def _commit(self, batch: _Batch) -> dict[int, int]:
-        started = time.perf_counter()
-        following = batch.following()
+    def _parse(self, batch: _Batch) -> ParsedBatch:
         parsed = self._parser.parse(batch.slices)
         self._probe("parsed")
+        return parsed
+
+    def _commit(self, batch: _Batch, parsing: Future[ParsedBatch], started: float) -> dict[int, int]:
+        following = batch.following()
+        parsed = parsing.result()
         self._probe("committing")
         self._lake.append(parsed.rows, batch.first, following)
         self._probe("committed")

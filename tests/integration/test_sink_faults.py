@@ -147,7 +147,7 @@ def test_sinks_of_a_group_share_the_partitions_through_rebalances(broker: Broker
 
 
 def test_memory_is_bounded_whatever_the_backlog(tmp_path: Path) -> None:
-    """Twice the backlog takes the same memory: two batches and no more."""
+    """Twice the backlog takes the same memory: three batches and no more."""
     peaks = []
     for count in (60_000, 240_000):
         url, lake = f"sqlite:{tmp_path / f'{count}.sqlite'}", str(tmp_path / f"lake-{count}")
