@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -90,6 +90,21 @@ def _rows(path: Path, columns: tuple[str, ...] | None) -> list[dict[str, str]]:
         return [dict(row) for row in reader]
 
 
+def _check_thresholds(pack: str, tables: Mapping[str, list[dict[str, str]]]) -> None:
+    """Refuse what somebody without any activity would meet: the warehouse starts everybody at "not met"."""
+    needed = [("assessment_rules", "stage_pass_points", ">=", row) for row in tables["assessment_rules"]]
+    needed += [("indicators", "threshold", row["operator"], row) for row in tables["indicators"] if row["activity"]]
+    for name, column, operator, row in needed:
+        try:
+            value = Decimal(row[column])
+        except InvalidOperation as error:
+            raise BadConfiguration(f"{pack}/{name}.csv: {column} {row[column]!r} is no number") from error
+        if operator not in (">", ">="):
+            raise BadConfiguration(f"{pack}/{name}.csv: operator {operator!r}; expected > or >=")
+        if value < 0 or (operator == ">=" and value == 0):
+            raise BadConfiguration(f"{pack}/{name}.csv: {column} {value} would be met without any activity")
+
+
 def load_pack(path: Path) -> Pack:
     """The pack in the folder ``path``.
 
@@ -108,6 +123,8 @@ def load_pack(path: Path) -> Pack:
         ZoneInfo(settings["timezone"])
     except (KeyError, ValueError, OSError) as error:
         raise BadConfiguration(f"{path.name}/programme.toml: no time zone {settings['timezone']!r}") from error
+    tables = {name: _rows(path / f"{name}.csv", columns) for name, columns in REFERENCE_COLUMNS.items()}
+    _check_thresholds(path.name, tables)
     digest = sha256()
     for file in sorted(path.glob("*.toml")) + sorted(path.glob("*.csv")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
@@ -116,7 +133,7 @@ def load_pack(path: Path) -> Pack:
         assignment_pass_grade=float(settings.get("assignment_pass_grade", 60)),
         passing_results=tuple(settings.get("passing_results", ())),
         labels=settings.get("labels", {}),
-        tables={name: _rows(path / f"{name}.csv", columns) for name, columns in REFERENCE_COLUMNS.items()},
+        tables=tables,
         path=path,
         digest=digest.hexdigest(),
     )

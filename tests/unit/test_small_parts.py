@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from decimal import ROUND_HALF_UP, Decimal
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,22 @@ def test_the_designed_surface_is_frozen() -> None:
         "BadConfiguration", "BadSource", "BuildFailed", "BuildInProgress", "CommitRefused", "IdentityError", "LakeMismatch",
         "LogTruncated", "LogUnavailable", "NotPublished", "Terminal", "Transient", "XueqingError",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("indicators.csv", ",event_count,>=,1,", ",event_count,>=,0,", "threshold 0 would be met"),
+        ("indicators.csv", ",quantity,>,0,", ",quantity,>,-1,", "threshold -1 would be met"),
+        ("indicators.csv", ",quantity,>,0,", ",quantity,<,0,", "operator '<'"),
+        ("assessment_rules.csv", "online,60,36,", "online,60,half,", "stage_pass_points 'half' is no number"),
+        ("assessment_rules.csv", "online,60,36,", "online,60,0,", "stage_pass_points 0 would be met"),
+    ],
+)
+def test_a_threshold_met_by_doing_nothing_is_refused(tmp_path: Path, file: str, old: str, new: str, told: str) -> None:
+    pack = shutil.copytree(Path(str(resources.files("programmes"))) / "tianshui-2017", tmp_path / "mine")
+    text = (pack / file).read_text(encoding="utf-8")
+    assert old in text
+    (pack / file).write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(BadConfiguration, match=told):
+        load_pack(pack)
