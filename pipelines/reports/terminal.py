@@ -67,7 +67,10 @@ def _grid_table(grid: Grid, w: Mapping[str, str]) -> Table:
 
 def _long_table(report: StatusReport, w: Mapping[str, str]) -> Table:
     """One line a county and subject, for a narrow terminal or many columns."""
-    table = Table(title=w["grid"], title_justify="left", header_style="bold", box=HORIZONTALS, pad_edge=False)
+    # Without padding all of it fits in 80 columns: a rate must never be cut off.
+    table = Table(
+        title=w["grid"], title_justify="left", header_style="bold", box=HORIZONTALS, pad_edge=False, padding=0
+    )
     for name in ("county", "subject"):
         table.add_column(w[name], no_wrap=True)
     for name in ("enrolments", "login", "study", "pass"):

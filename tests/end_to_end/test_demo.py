@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -101,6 +102,19 @@ def test_a_second_run_reuses_what_is_there(installed: tuple[Path, Path], demo: t
     assert done.returncode == 0, done.stderr
     assert (demo[0] / "warehouse" / "xueqing.duckdb").stat().st_mtime_ns == before
     assert run([str(command), "status"], folder, folder / "home").returncode == 0
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_rate_is_cut_off_on_a_narrow_terminal(
+    installed: tuple[Path, Path], demo: tuple[Path, str], language: str
+) -> None:
+    command, folder = installed
+    done = run([str(command), "status", "-p", PROGRAMME, "--lang", language], folder, folder / "home", COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"(?: +\d+\.\d\d){3} *$", done.stdout, re.MULTILINE)
+    # 13 subjects and their sum, in three counties and in all of them.
+    assert len(rows) == 14 * 4
+    assert "…" not in done.stdout
 
 
 def test_totals_are_the_published_ones(records: list[Raw], packs: dict[str, Pack]) -> None:
