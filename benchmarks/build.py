@@ -2,8 +2,7 @@
 
 Simulates into a lake, builds and publishes, answers the same questions with hand-written DuckDB
 SQL over the same files (and checks that the answers are equal), builds again after 100,000
-further events, and asks the published file. With ``--folder`` the lake is kept, but a second run
-finds the further events in it already; delete the folder for a run that counts.
+further events, and asks the published file.
 """
 
 from __future__ import annotations
@@ -47,8 +46,10 @@ FURTHER = 100_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=int, default=9)
-    parser.add_argument("--folder", type=Path, help="keep and reuse the lake here")
+    parser.add_argument("--folder", type=Path, help="an empty folder for the files, which stay; else they are deleted")
     options = parser.parse_args()
+    if options.folder and options.folder.exists() and any(options.folder.iterdir()):
+        parser.error(f"{options.folder} is not empty")
     with tempfile.TemporaryDirectory() as name:
         run(options.folder or Path(name), options.scale)
 
@@ -107,8 +108,7 @@ def run(folder: Path, scale: int) -> None:
     lake = Lake(str(folder / "lake"))
     warehouse = Warehouse(folder / "warehouse")
     with SqliteLog(folder / "log.sqlite") as log:
-        if not any(log.end_offsets().values()):
-            fill(folder, log, lake, scale)
+        fill(folder, log, lake, scale)
         lake.maintain()
         events = sum(log.end_offsets().values())
         full = warehouse.build(lake, reference, BuildOptions(full=True))

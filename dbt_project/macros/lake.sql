@@ -17,8 +17,9 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Joins what an update works on; by the run's flag, because views may ask too. -#}
 {% macro only_touched(alias) -%}
-    {%- if is_incremental() -%}
+    {%- if not flags.FULL_REFRESH -%}
     inner join {{ ref('int_enrolments_touched') }} as touched
         on {{ alias }}.programme_id = touched.programme_id and {{ alias }}.enrolment_id = touched.enrolment_id
     {%- endif -%}

@@ -1,4 +1,11 @@
 {{ config(materialized='view') }}
+{%- set activities = {
+    'session.started': 'session', 'video.watched': 'video', 'text.read': 'text', 'content.accessed': 'content',
+    'journal.published': 'journal', 'assignment.submitted': 'assignment_submitted',
+    'peer_review.submitted': 'peer_review', 'resource.shared': 'resource', 'diagnostic.submitted': 'diagnostic',
+    'course.selected': 'course_selected', 'post.published': 'post', 'outcome.submitted': 'outcome_submitted',
+    'award.granted': 'award'
+} %}
 
 -- What simply adds up: each event's activity and its amount.
 
@@ -8,19 +15,9 @@ select
     enrolment_id,
     occurred_on,
     case event_type
-        when 'session.started' then 'session'
-        when 'video.watched' then 'video'
-        when 'text.read' then 'text'
-        when 'content.accessed' then 'content'
-        when 'journal.published' then 'journal'
-        when 'assignment.submitted' then 'assignment_submitted'
-        when 'peer_review.submitted' then 'peer_review'
-        when 'resource.shared' then 'resource'
-        when 'diagnostic.submitted' then 'diagnostic'
-        when 'course.selected' then 'course_selected'
-        when 'post.published' then 'post'
-        when 'outcome.submitted' then 'outcome_submitted'
-        when 'award.granted' then 'award'
+        {%- for event_type, activity in activities.items() %}
+        when '{{ event_type }}' then '{{ activity }}'
+        {%- endfor %}
     end as activity,
     case
         when event_type in ('video.watched', 'text.read') then duration_s
@@ -28,8 +25,4 @@ select
         else cast(1 as decimal(18, 3))
     end as quantity
 from {{ ref('int_events_in_play') }}
-where event_type in (
-    'session.started', 'video.watched', 'text.read', 'content.accessed', 'journal.published',
-    'assignment.submitted', 'peer_review.submitted', 'resource.shared', 'diagnostic.submitted',
-    'course.selected', 'post.published', 'outcome.submitted', 'award.granted'
-)
+where event_type in ('{{ activities | join("', '") }}')

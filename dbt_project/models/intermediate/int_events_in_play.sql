@@ -8,7 +8,4 @@ select events.*
 from {{ ref('int_events_counted') }} as events
 inner join {{ ref('int_enrolments_opened') }} as opened
     on events.programme_id = opened.programme_id and events.enrolment_id = opened.enrolment_id
-{% if not flags.FULL_REFRESH -%}
-inner join {{ ref('int_enrolments_touched') }} as touched
-    on events.programme_id = touched.programme_id and events.enrolment_id = touched.enrolment_id
-{%- endif %}
+{{ only_touched('events') }}
