@@ -34,8 +34,10 @@ def envelope(spec: EventSpec, payload: dict[str, Any], **changes: Any) -> dict[s
     } | changes
 
 
-def encode(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+def encode(document: Any, *, compact: bool = False) -> bytes:
+    """The record, spaced as Python does, or ``compact`` as our own encoder does."""
+    separators = (",", ":") if compact else None
+    return json.dumps(document, ensure_ascii=False, separators=separators).encode()
 
 
 def _kind(kind: inspect.Type) -> inspect.Type:
@@ -118,6 +120,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
         for name, kind, required in fields(spec.payload)
         if required or name == "enrolment_id" or draw(st.booleans())
     }
+    payload |= {name: None for name, _, _ in fields(spec.payload) if name not in payload and draw(st.booleans())}
     return envelope(spec, payload, event_id=str(draw(st.uuids())))
 
 
@@ -134,6 +137,7 @@ junk = st.recursive(
 def damaged_records(draw: st.DrawFn) -> bytes:
     """A good event with one thing wrong, or not wrong after all, as bytes."""
     event = draw(events())
+    compact = draw(st.booleans())
     where = event if draw(st.booleans()) else event["payload"]
     names = [*where, "extra_field"]
     name = draw(st.sampled_from(names))
@@ -143,14 +147,18 @@ def damaged_records(draw: st.DrawFn) -> bytes:
         case "remove":
             where.pop(name, None)
         case "duplicate":
-            text = encode(event).decode()
+            text = encode(event, compact=compact).decode()
             return f'{{"{name}": {json.dumps(draw(junk))}, {text[1:]}'.encode()
         case "bytes":
-            raw = bytearray(encode(event))
+            raw = bytearray(encode(event, compact=compact))
             at = draw(st.integers(0, len(raw) - 1))
             return (
                 bytes(raw[:at])
-                + draw(st.sampled_from([b"", b",", b"\xff", b"}", b"NaN", b"/**/", b"\\ud800", b"\x00"]))
+                + draw(
+                    st.sampled_from(
+                        [b"", b",", b"\xff", b"}", b"NaN", b"/**/", b"\\ud800", b"\\n", b'\\"', b'"', b" ", b"\x00"]
+                    )
+                )
                 + bytes(raw[at + draw(st.integers(0, 2)) :])
             )
-    return encode(event)
+    return encode(event, compact=compact)

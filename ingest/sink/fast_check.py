@@ -1,23 +1,32 @@
 """SQL that says of a whole batch at once which records are surely events.
 
-Generated from the catalogue. It may be unsure of a good record (that one goes to
-:func:`ingest.events.validate`, which is slower), but never sure of a bad one: a property
-test holds it to that. DuckDB's parser is laxer than JSON, and casts where the catalogue
-would not; the guards below are for just those cases.
+Generated from the catalogue, in two degrees. :func:`canonical_sql` knows the records that are
+written just as :func:`ingest.events.encode` writes them, at half the cost; of what it is unsure
+of, :func:`extraction_sql` knows any order of members and any spacing. Either may be unsure of a
+good record (that one goes to :func:`ingest.events.validate`, which is slower), but never sure of
+a bad one: a property test holds them to that.
+
+DuckDB's parser is laxer than JSON, and casts where the catalogue would not. The general check
+has guards for just those cases. The canonical one needs none: a record that equals, byte for
+byte, the text put together from the members found in it has nothing else in it, and its payload
+matches a pattern of its event type whole.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 
 import msgspec
 from msgspec import inspect
 
 from ingest.events import Actor, Envelope, EventSpec, catalogue
-from ingest.events.validation import EARLIEST, FUTURE_TOLERANCE
+from ingest.events.validation import EARLIEST, FUTURE_TOLERANCE, MAX_RECORD_BYTES
 
-__all__ = ["ENVELOPE_FIELDS", "extraction_sql"]
+__all__ = ["ENVELOPE_FIELDS", "canonical_sql", "extraction_sql"]
 
 ENVELOPE_FIELDS = (
     "event_id",
@@ -33,6 +42,13 @@ _NOT_TEXT = r"^(?:[-0-9{\[]|true\z|false\z)"
 #: Accepted by DuckDB, no JSON: trailing commas, NaN, Infinity, comments.
 _NOT_JSON = r"(?i),\s*[}\]]|[,:\[]\s*-?(?:nan|inf)|/[*/]"
 _TIME = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)"
+
+#: Any number of characters of one class.
+_OF_ONE_CLASS = re.compile(r"\[[^\]]*\][*+]")
+#: Up to this length a canonical pattern counts the characters of a text itself.
+_COUNTED = 64
+
+_Field = tuple[str, inspect.Type, bool]
 
 
 def _quoted(text: str) -> str:
@@ -58,7 +74,7 @@ def _unwrap(kind: inspect.Type) -> tuple[inspect.Type, bool]:
             return kind, nullable
 
 
-def _value_check(column: str, kind: inspect.Type) -> str:
+def _value_check(column: str, kind: inspect.Type, *, surely_text: bool = False) -> str:
     """SQL that is true only where ``column`` surely is a good value of ``kind``."""
     if isinstance(kind, inspect.LiteralType):
         return f"{column} in ({', '.join(_quoted(str(v)) for v in kind.values)})"
@@ -67,7 +83,8 @@ def _value_check(column: str, kind: inspect.Type) -> str:
         pattern = kind.pattern.removeprefix("^").removesuffix(r"\Z") if kind.pattern else None
         if kind.min_length != kind.max_length or kind.min_length is None:
             checks.append(f"length({column}) between {kind.min_length or 0} and {kind.max_length or 1_000_000}")
-            checks.append(f"not regexp_matches({column}, {_quoted(_NOT_TEXT)})")
+            if not surely_text:
+                checks.append(f"not regexp_matches({column}, {_quoted(_NOT_TEXT)})")
         if pattern:
             checks.append(f"regexp_full_match({column}, {_quoted(pattern)})")
         return " and ".join(checks)
@@ -86,18 +103,16 @@ def _value_check(column: str, kind: inspect.Type) -> str:
     return "false"  # lists and typed maps are rare: left to the slow check
 
 
-def _fields_check(prefix: str, struct: type[msgspec.Struct], skip: frozenset[str] = frozenset()) -> list[str]:
+def _fields_check(prefix: str, fields: Iterable[_Field], *, surely_text: bool = False) -> list[str]:
     checks = []
-    for name, kind, required in _fields(struct):
-        if name in skip:
-            continue
+    for name, kind, required in fields:
         column = f"{prefix}.{name}"
-        check = _value_check(column if _is_text(kind) else f"{column}::varchar", kind)
+        check = _value_check(column if _is_text(kind) else f"{column}::varchar", kind, surely_text=surely_text)
         checks.append(f"({column} is not null and {check})" if required else f"({column} is null or ({check}))")
     return checks
 
 
-def _fields(struct: type[msgspec.Struct]) -> list[tuple[str, inspect.Type, bool]]:
+def _fields(struct: type[msgspec.Struct]) -> list[_Field]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     out = []
@@ -107,33 +122,135 @@ def _fields(struct: type[msgspec.Struct]) -> list[tuple[str, inspect.Type, bool]
     return out
 
 
-def _payload_check(spec: EventSpec) -> str:
-    checks = _fields_check("p", spec.payload)
+def _actor_check(spec: EventSpec, enrolment_id: str) -> list[str]:
     learner, staff = "e.learner_key is not null", "e.staff_key is not null"
     match spec.actor:
         case Actor.LEARNER:
-            checks.append(f"{learner} and e.staff_key is null")
+            return [f"{learner} and e.staff_key is null"]
         case Actor.STAFF:
-            checks.append(f"{staff} and e.learner_key is null")
+            return [f"{staff} and e.learner_key is null"]
         case Actor.EITHER:
-            checks.append(
-                f"(({learner} and e.staff_key is null and p.enrolment_id is not null)"
+            return [
+                f"(({learner} and e.staff_key is null and {enrolment_id} is not null)"
                 f" or (e.learner_key is null and {staff}))"
-            )
+            ]
         case Actor.NONE:
-            pass
-    return " and ".join(checks)
+            return []
 
 
-def _is_event() -> str:
+def _by_type(check: Callable[[EventSpec], str]) -> str:
+    """SQL that applies to each event the check of its type and version."""
     by_type: dict[str, list[EventSpec]] = {}
     for spec in catalogue().values():
         by_type.setdefault(spec.event_type, []).append(spec)
     branches = []
     for event_type, specs in by_type.items():
-        versions = " ".join(f"when '{s.event_version}' then {_payload_check(s)}" for s in specs)
+        versions = " ".join(f"when '{s.event_version}' then {check(s)}" for s in specs)
         branches.append(f"when '{event_type}' then case e.event_version {versions} else false end")
     return "case e.event_type " + "\n            ".join(branches) + "\n            else false end"
+
+
+def _payload_check(spec: EventSpec) -> str:
+    return " and ".join(_fields_check("p", _fields(spec.payload)) + _actor_check(spec, "p.enrolment_id"))
+
+
+# -- the canonical form ------------------------------------------------------------------------
+
+
+def _up_to(limit: int) -> str:
+    """A pattern of some numbers from 0 to ``limit`` without sign or leading zero, and of no others."""
+    digits = str(limit)
+    forms = [rf"0|[1-9]\d{{0,{len(digits) - 2}}}"] if len(digits) > 1 else ["0"]
+    if digits[0] > "1":
+        forms.append(rf"[1-{int(digits[0]) - 1}]\d{{{len(digits) - 1}}}")
+    return "|".join(forms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a value is written: a pattern, its fewest bytes, and how many more it may have.
+
+    ``slack`` is None where the pattern itself bounds the length. Elsewhere the length of the
+    whole payload does: counting to 200 within a pattern makes a large automaton.
+    """
+
+    pattern: str
+    least: int
+    slack: int | None = None
+
+
+def _form(kind: inspect.Type) -> _Form | None:
+    """The canonical form of some good values of ``kind``; None where there is no simple one."""
+    match kind:
+        case inspect.LiteralType():
+            words = [str(v) for v in kind.values]
+            return _Form(f'"(?:{"|".join(map(re.escape, words))})"', min(map(len, words)) + 2)
+        case inspect.StrType():
+            body = kind.pattern.removeprefix("^").removesuffix(r"\Z") if kind.pattern else "[^]*"
+            if _OF_ONE_CLASS.fullmatch(body):
+                return _text_form(body[:-1], kind.min_length or 0, kind.max_length or 0)
+            # Any other pattern must count for itself, and have no quote and no backslash to match.
+            counts = kind.min_length is not None and kind.min_length == kind.max_length
+            return _Form(f'"{body}"', (kind.min_length or 0) + 2) if counts else None
+        case inspect.IntType(ge=0, le=int(most)):
+            return _Form(f"(?:{_up_to(most)})", 1)
+        case inspect.FloatType() if kind.ge == 0 and kind.le is not None and kind.le >= 1:
+            whole = int(kind.le)
+            return _Form(rf"(?:(?:{_up_to(whole)})(?:\.\d+)?|{whole}(?:\.0+)?)", 1)
+        case inspect.BoolType():
+            return _Form("(?:true|false)", 4)
+        case inspect.ListType(min_length=1, max_length=int(most)):
+            item = _form(_unwrap(kind.item_type)[0])
+            if item is None or item.slack is not None:
+                return None
+            more = rf"(?:,{item.pattern})*"
+            return _Form(rf"\[{item.pattern}{more}\]", item.least + 2, (most - 1) * (item.least + 1))
+    return None
+
+
+def _text_form(any_of: str, least: int, most: int) -> _Form:
+    if any_of.startswith("[^"):  # nothing that JSON would escape
+        any_of = rf'{any_of[:-1]}\x00-\x1f"\\]'
+    if most <= _COUNTED:
+        return _Form(f'"{any_of}{{{least},{most}}}"', least + 2)
+    return _Form(f'"{any_of}{"+" if least else "*"}"', least + 2, most - least)
+
+
+def _canonical_payload(spec: EventSpec) -> str:
+    """SQL that is true only of good payloads of ``spec`` written as our encoder writes them."""
+    members = [(name, _form(kind), required) for name, kind, required in _fields(spec.payload)]
+    needed = [place for place, (_, _, required) in enumerate(members) if required]
+    if not needed or any(members[place][1] is None for place in needed):
+        return "false"
+    pattern, least, slack = "", 1, MAX_RECORD_BYTES
+    for place, (name, form, required) in enumerate(members):
+        if form is None:
+            continue
+        if form.slack is not None:
+            slack = min(slack, form.slack)
+        member = f'"{name}":{form.pattern}'
+        if required:
+            pattern += member if place == needed[0] else f",{member}"
+            least += len(name) + 4 + form.least
+        else:
+            member = f'"{name}":(?:null|{form.pattern})'
+            pattern += f"(?:{member},)?" if place < needed[0] else f"(?:,{member})?"
+    whole = rf"\{{{pattern}\}}"
+    return f"strlen(e.payload) <= {least + slack} and regexp_full_match(e.payload, {_quoted(whole)})"
+
+
+def _canonical_check(spec: EventSpec) -> str:
+    return " and ".join([*_actor_check(spec, "enrolment_id"), _canonical_payload(spec)])
+
+
+def _canonical_text() -> str:
+    """SQL of the record that our encoder would write of the members in ``e``."""
+    parts = []
+    for place, (name, kind, required) in enumerate(_fields(Envelope)):
+        quote = '"' if _is_text(kind) else ""
+        member = f"""'{"," if place else "{"}"{name}":{quote}', e.{name}, '{quote}'"""
+        parts.append(member if required else f"case when e.{name} is not null then concat({member}) else '' end")
+    return f"concat({', '.join(parts)}, '}}')"
 
 
 def _payload_structure() -> dict[str, str]:
@@ -146,48 +263,92 @@ def _payload_structure() -> dict[str, str]:
     return structure
 
 
-@cache
-def extraction_sql() -> str:
-    """SQL from ``batch(i, recorded_at, value)`` to the envelope's columns with ``is_event``.
+_IN_ENVELOPE = dict.fromkeys(ENVELOPE_FIELDS, "VARCHAR") | {
+    "event_version": "JSON",
+    "occurred_at": "VARCHAR",
+    "payload": "JSON",
+}
 
-    ``is_event`` is false where the record is bad *or unsure*; the other columns are only
-    to be used where it is true.
-    """
-    envelope = dict.fromkeys(ENVELOPE_FIELDS, "VARCHAR") | {
-        "event_version": "JSON",
-        "occurred_at": "VARCHAR",
-        "payload": "JSON",
-    }
-    envelope_checks = _fields_check("e", Envelope, frozenset({"event_type", "event_version", "occurred_at", "payload"}))
-    columns = ", ".join(f"e.{name}" for name in ENVELOPE_FIELDS)
-    tolerance_s = int(FUTURE_TOLERANCE.total_seconds())
+
+def _envelope_fields() -> list[_Field]:
+    elsewhere = {"event_type", "event_version", "occurred_at", "payload"}
+    return [field for field in _fields(Envelope) if field[0] not in elsewhere]
+
+
+def _opened() -> str:
     return f"""
-    with opened as (
-        select i, recorded_at, value,
-            try(from_json(value, {_quoted(json.dumps(envelope))})) as e
+        select i, recorded_at, value, try(from_json(value, {_quoted(json.dumps(_IN_ENVELOPE))})) as e
         from batch
         where value is not null
-    ),
+    """
+
+
+def _columns(enrolment_id: str) -> str:
+    columns = ", ".join(f"e.{name}" for name in ENVELOPE_FIELDS)
+    return f"""
+        i, {columns},
+        try_cast(e.event_version as integer) as event_version,
+        occurred_at,
+        {enrolment_id} as enrolment_id,
+        e.payload::varchar as payload
+    """
+
+
+def _time_check() -> str:
+    return f"""
+        regexp_full_match(e.occurred_at, {_quoted(_TIME)})
+        and occurred_at between {_quoted(EARLIEST.isoformat())}::timestamptz
+            and recorded_at + interval {int(FUTURE_TOLERANCE.total_seconds())} second
+    """
+
+
+@cache
+def canonical_sql() -> str:
+    """SQL from ``batch(i, recorded_at, value)`` to the envelope's columns with ``is_event``.
+
+    ``is_event`` is false where the record is bad *or unsure*, as everything is that was not
+    written as :func:`ingest.events.encode` writes; the other columns are only to be used
+    where it is true.
+    """
+    envelope_checks = _fields_check("e", _envelope_fields(), surely_text=True)
+    return f"""
+    with opened as ({_opened()}),
+    parsed as (
+        select i, recorded_at, value, e,
+            e.payload ->> '$.enrolment_id' as enrolment_id,
+            try_cast(e.occurred_at as timestamptz) as occurred_at
+        from opened
+    )
+    select {_columns("enrolment_id")},
+        coalesce(
+            value = {_canonical_text()}
+            and {_time_check()}
+            and {" and ".join(envelope_checks)}
+            and {_by_type(_canonical_check)},
+            false
+        ) as is_event
+    from parsed
+    """
+
+
+@cache
+def extraction_sql() -> str:
+    """The same columns as :func:`canonical_sql`, sure of any order of members and any spacing."""
+    return f"""
+    with opened as ({_opened()}),
     parsed as (
         select i, recorded_at, value, e,
             try(from_json(e.payload, {_quoted(json.dumps(_payload_structure()))})) as p,
             try_cast(e.occurred_at as timestamptz) as occurred_at
         from opened
     )
-    select
-        i, {columns},
-        try_cast(e.event_version as integer) as event_version,
-        occurred_at,
-        p.enrolment_id as enrolment_id,
-        e.payload::varchar as payload,
+    select {_columns("p.enrolment_id")},
         coalesce(
             value[1] = '{{' and starts_with(e.payload::varchar, '{{')
             and not regexp_matches(value, {_quoted(_NOT_JSON)})
-            and regexp_full_match(e.occurred_at, {_quoted(_TIME)})
-            and occurred_at between {_quoted(EARLIEST.isoformat())}::timestamptz
-                and recorded_at + interval {tolerance_s} second
-            and {" and ".join(envelope_checks)}
-            and {_is_event()},
+            and {_time_check()}
+            and {" and ".join(_fields_check("e", _envelope_fields()))}
+            and {_by_type(_payload_check)},
             false
         ) as is_event
     from parsed

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 import msgspec
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from ingest.events import Envelope, Refusal, parse_time, validate
 from ingest.events.validation import MAX_RECORD_BYTES
 from ingest.log.port import Slice
-from ingest.sink.fast_check import ENVELOPE_FIELDS, extraction_sql
+from ingest.sink.fast_check import ENVELOPE_FIELDS, canonical_sql, extraction_sql
 from warehouse.lake import ACCEPTED, QUARANTINED, RECORDS
 
 __all__ = ["BatchParser", "ParsedBatch"]
@@ -53,10 +54,13 @@ class BatchParser:
         for con in self._connections:
             con.close()
 
-    def _extract(self, whole: pa.Table) -> pa.Table:
-        share = -(-len(whole) // len(self._connections))
-        parts = [whole.slice(start, share) for start in range(0, len(whole), share)]
-        return pa.concat_tables(self._pool.map(_extract_part, self._connections, parts))
+    def _extract(self, batch: pa.Table, sql: str) -> pa.Table:
+        """What ``sql`` finds in the records of ``batch`` that it is sure of, in their order."""
+        share = -(-len(batch) // len(self._connections))
+        parts = [batch.slice(start, share) for start in range(0, len(batch), share)]
+        found = pa.concat_tables(self._pool.map(_extract_part, self._connections, parts, [sql] * len(parts)))
+        is_sure = found["is_event"]
+        return found if pc.all(is_sure).as_py() else found.filter(is_sure)
 
     def parse(self, slices: Sequence[Slice]) -> ParsedBatch:
         """One row for every record of ``slices``, ordered by partition and offset."""
@@ -79,21 +83,28 @@ class BatchParser:
                 "value": _texts(values),
             }
         )
-        found = self._extract(whole)
-        is_event = found["is_event"]
-        if pc.sum(is_event.cast(pa.int64())).as_py() == len(values):
-            return ParsedBatch(_fast_rows(base.take(found["i"]), found), len(values), 0)
-        good = found.filter(is_event)
-        fast = _fast_rows(base.take(good["i"]), good)
-        unsure = sorted(set(range(len(values))) - set(good["i"].to_pylist()))
-        slow = _slow_rows(base.take(pa.array(unsure, pa.int32())), [values[i] for i in unsure])
-        rows = pa.concat_tables([fast, slow]).sort_by([("partition", "ascending"), ("offset", "ascending")])
-        quarantined = pc.sum(pc.equal(rows["disposition"], QUARANTINED).cast(pa.int64())).as_py()
+        found = self._extract(whole, canonical_sql())
+        unsure = _others(len(whole), found)
+        if not len(unsure):
+            return ParsedBatch(_fast_rows(base, found), len(whole), 0)
+        found = pa.concat_tables([found, self._extract(whole.take(unsure), extraction_sql())])
+        unsure = _others(len(whole), found)
+        slow = _slow_rows(base.take(unsure), [values[i] for i in unsure.tolist()])
+        quarantined = pc.sum(pc.equal(slow["disposition"], QUARANTINED)).as_py() or 0
+        rows = pa.concat_tables([_fast_rows(base.take(found["i"]), found), slow])
+        rows = rows.sort_by([("partition", "ascending"), ("offset", "ascending")])
         return ParsedBatch(rows, len(rows) - quarantined, quarantined)
 
 
-def _extract_part(con: duckdb.DuckDBPyConnection, batch: pa.Table) -> pa.Table:
-    return con.execute(extraction_sql()).to_arrow_table()  # reads `batch` by its name
+def _others(count: int, found: pa.Table) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """The places of the ``count`` records that are not among ``found``."""
+    rest = np.ones(count, np.bool_)
+    rest[found["i"].to_numpy()] = False
+    return np.flatnonzero(rest).astype(np.int32)
+
+
+def _extract_part(con: duckdb.DuckDBPyConnection, batch: pa.Table, sql: str) -> pa.Table:
+    return con.execute(sql).to_arrow_table()  # reads `batch` by its name
 
 
 def _texts(values: list[bytes | None]) -> pa.Array:
