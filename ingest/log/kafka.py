@@ -208,8 +208,17 @@ class _Reader(LogReader):
         else:
             self._consumer.subscribe([self._topic], listener=_Listener(self._consumer, position, on_revoked))
 
+    def _keep_joining(self) -> None:
+        # kafka-python 3.0: where a poll's time is up between the answers to JoinGroup and to
+        # SyncGroup of a rejoin that new metadata asked for, need_rejoin() has become false and
+        # nobody takes the second answer: the consumer would stay without partitions for ever.
+        coordinator = self._consumer._coordinator
+        if self._group is not None and coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
+
     def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Slice]:
         with _translated("be read"):
+            self._keep_joining()
             found = self._consumer.poll(
                 timeout_ms=int(timeout_s * 1000), max_records=max(1, min(max_records, _POLL_RECORDS))
             )

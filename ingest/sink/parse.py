@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,7 +49,7 @@ class BatchParser:
         self._connections = [duckdb.connect(config={"threads": 1}) for _ in range(threads)]
         for con in self._connections:
             con.execute("set timezone = 'UTC'")
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="parse")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="parse", initializer=_go_second)
 
     def close(self) -> None:
         """Release the connections."""
@@ -101,6 +104,12 @@ def _others(count: int, found: pa.Table) -> np.ndarray[Any, np.dtype[np.int32]]:
     rest = np.ones(count, np.bool_)
     rest[found["i"].to_numpy()] = False
     return np.flatnonzero(rest).astype(np.int32)
+
+
+def _go_second() -> None:
+    # Where cores are few, the thread that polls goes first: on two, 7 % more from Kafka.
+    if sys.platform == "linux":  # elsewhere a priority is the whole process's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19))
 
 
 def _extract_part(con: duckdb.DuckDBPyConnection, batch: pa.Table, sql: str) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -119,6 +120,15 @@ class EventLogContract(ABC):
     def test_a_reader_has_every_partition(self, log: EventLog) -> None:
         with log.reader(lambda p: 0) as reader:
             assert reader.assignment == {0, 1, 2, 3}
+
+    def test_a_group_reader_joins_however_short_its_polls(self, log: EventLog) -> None:
+        log.append(records(100))
+        deadline = time.monotonic() + 20
+        seen = 0
+        with log.reader(lambda p: 0, group=f"g-{uuid.uuid4()}") as reader:
+            while seen < 100 and time.monotonic() < deadline:
+                seen += sum(len(piece) for piece in reader.poll(1000, 1 << 20, 0.003))
+        assert seen == 100
 
     def test_a_group_reader_gets_every_partition_when_alone(self, log: EventLog) -> None:
         log.append(records(100))
