@@ -13,8 +13,8 @@ from warehouse.errors import LogUnavailable
 
 __all__ = ["FastReader"]
 
-#: Records asked for at once: 10,000 gave 250 k/s, 1,000 gave 190 k/s.
-_CONSUME = 10_000
+#: Records asked for at once: 2,000 cost 0.56 µs each, 10,000 cost 0.78.
+_CONSUME = 2_000
 
 
 class FastReader(LogReader):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 import socket
 import subprocess
 import time
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
+
+from tests.maven import JarsUnavailable, jars
 
 POM = Path(__file__).with_name("pom.xml")
 CLUSTER_ID = "xueqingTestClusterAAAA"
@@ -41,30 +39,6 @@ class Broker:
             self.process.wait()
 
 
-def cache_folder() -> Path:
-    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "xueqing"
-    return root / f"kafka-{sha256(POM.read_bytes()).hexdigest()[:12]}"
-
-
-def jars() -> Path:
-    """The folder with the broker's jars, fetched through Maven the first time."""
-    if shutil.which("java") is None:
-        raise BrokerUnavailable("there is no java on the PATH (17 or later)")
-    folder = cache_folder()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "kafka.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
-            if shutil.which("mvn") is None:
-                raise BrokerUnavailable("there is no mvn on the PATH, and Kafka's jars are not cached")
-            command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-            if done.returncode != 0:
-                raise BrokerUnavailable(f"Maven could not bring Kafka's jars: {done.stdout[-800:]}")
-            (folder / "complete").touch()
-    return folder
-
-
 def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
@@ -78,7 +52,10 @@ def free_ports(count: int) -> list[int]:
 
 def start_broker(folder: Path, port: int | None = None, heap: str = "768m") -> Broker:
     """A broker on ``port`` (or a free one) with its data under ``folder``."""
-    classpath = f"{jars()}/*"
+    try:
+        classpath = f"{jars(POM, 'kafka')}/*"
+    except JarsUnavailable as error:
+        raise BrokerUnavailable(str(error)) from error
     client, controller = free_ports(2)
     client = port or client
     folder.mkdir(parents=True, exist_ok=True)
