@@ -68,7 +68,7 @@ class _Batch:
         for piece in slices:
             self.slices.append(piece)
             self.records += len(piece)
-            self.bytes += sum(len(v) for v in piece.values if v is not None)
+            self.bytes += sum(map(len, filter(None, piece.values)))
         if self.since is None and self.slices:
             self.since = time.monotonic()
 

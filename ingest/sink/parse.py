@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import duckdb
@@ -68,15 +69,13 @@ class BatchParser:
     def parse(self, slices: Sequence[Slice]) -> ParsedBatch:
         """One row for every record of ``slices``, ordered by partition and offset."""
         slices = sorted(slices, key=lambda s: (s.partition, s.offsets[0]))
-        values = [value for piece in slices for value in piece.values]
+        values = list(chain.from_iterable(piece.values for piece in slices))
         sizes = [len(piece) for piece in slices]
         base = pa.table(
             {
                 "partition": pa.array(np.repeat(np.array([s.partition for s in slices], np.int32), sizes)),
-                "offset": pa.array(np.concatenate([np.array(s.offsets, np.int64) for s in slices])),
-                "recorded_at": pa.array(np.concatenate([np.array(s.recorded_at_us, np.int64) for s in slices])).cast(
-                    _TIME
-                ),
+                "offset": pa.chunked_array([pa.array(s.offsets, pa.int64()) for s in slices]),
+                "recorded_at": pa.chunked_array([pa.array(s.recorded_at_us, pa.int64()) for s in slices]).cast(_TIME),
             }
         )
         whole = pa.table(
