@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExistsError
 
 from ingest.log.port import EventLog, LogReader, NewRecord, Retention, Slice, partition_for
-from ingest.log.session import SESSION_MS
+from ingest.log.session import SESSION_MS, truncated
 from warehouse.errors import LogUnavailable
 
 __all__ = ["KafkaLog", "fast_reader_available"]
@@ -39,6 +39,8 @@ _POLL_RECORDS = 5_000
 def _translated(what: str) -> Iterator[None]:
     try:
         yield
+    except OffsetOutOfRangeError as error:
+        raise truncated(min(tp.partition for tp in error.args[0])) from error
     except KafkaError as error:
         raise LogUnavailable(
             f"Kafka cannot {what} at the moment ({type(error).__name__}); is the broker up?"
@@ -71,30 +73,30 @@ class KafkaLog(EventLog):
         replication: int = -1,
         fast: bool | None = None,
     ) -> None:
-        self._servers, self._topic = list(servers), topic
+        self.servers, self.topic = list(servers), topic
         self._fast = fast_reader_available() if fast is None else fast
         self._producer: KafkaProducer | None = None
         with _translated("be reached"):
-            self._admin = KafkaAdminClient(bootstrap_servers=self._servers, request_timeout_ms=_REQUEST_MS)
+            self._admin = KafkaAdminClient(bootstrap_servers=self.servers, request_timeout_ms=_REQUEST_MS)
             self._create(partitions, replication)
             # Metadata and offsets only; it never joins a group.
-            self._offsets = KafkaConsumer(bootstrap_servers=self._servers, group_id=None, enable_auto_commit=False)
+            self._offsets = KafkaConsumer(bootstrap_servers=self.servers, group_id=None, enable_auto_commit=False)
             found = self._await_partitions()
             self._log_id = f"kafka-{self._admin.describe_cluster()['cluster_id']}-{topic}"
         self._count = len(found)
         self._parts = [TopicPartition(topic, p) for p in range(self._count)]
 
     def _create(self, partitions: int, replication: int) -> None:
-        if self._topic in self._admin.list_topics():
+        if self.topic in self._admin.list_topics():
             return
         with suppress(TopicAlreadyExistsError):  # another process was first
-            self._admin.create_topics([NewTopic(self._topic, partitions, replication, topic_configs=_TOPIC_CONFIG)])
+            self._admin.create_topics([NewTopic(self.topic, partitions, replication, topic_configs=_TOPIC_CONFIG)])
 
     def _await_partitions(self) -> set[int]:
         deadline = time.monotonic() + 20
-        while not (found := self._offsets.partitions_for_topic(self._topic)):
+        while not (found := self._offsets.partitions_for_topic(self.topic)):
             if time.monotonic() > deadline:
-                raise LogUnavailable(f"the topic {self._topic} has no partitions yet; try again")
+                raise LogUnavailable(f"the topic {self.topic} has no partitions yet; try again")
             time.sleep(0.1)
         return set(found)
 
@@ -110,7 +112,7 @@ class KafkaLog(EventLog):
         with _translated("take records"):
             if self._producer is None:
                 self._producer = KafkaProducer(
-                    bootstrap_servers=self._servers,
+                    bootstrap_servers=self.servers,
                     acks="all",
                     enable_idempotence=True,
                     compression_type="lz4",
@@ -119,7 +121,7 @@ class KafkaLog(EventLog):
                     max_request_size=_MAX_REQUEST,
                     max_block_ms=_REQUEST_MS,
                 )
-            send, topic, count = self._producer.send, self._topic, self._count
+            send, topic, count = self._producer.send, self.topic, self._count
             futures = [
                 send(
                     topic,
@@ -153,15 +155,15 @@ class KafkaLog(EventLog):
         if self._fast:
             from ingest.log.kafka_fast import FastReader
 
-            return FastReader(self._servers, self._topic, self._count, position, group, on_revoked)
+            return FastReader(self.servers, self.topic, self._count, position, group, on_revoked)
         with _translated("be read"):
-            return _Reader(self._servers, self._parts, position, group, on_revoked)
+            return _Reader(self.servers, self._parts, position, group, on_revoked)
 
     def retention(self) -> Retention:
-        resource = ConfigResource(ConfigResourceType.TOPIC, self._topic)
+        resource = ConfigResource(ConfigResourceType.TOPIC, self.topic)
         with _translated("tell the topic's retention"):
             answer = self._admin.describe_configs([resource], config_filter="all")
-        config = answer["topic"][self._topic]
+        config = answer["topic"][self.topic]
 
         def limit(name: str) -> int | None:
             value = int(config[name]["value"])
@@ -195,7 +197,7 @@ class _Reader(LogReader):
             enable_auto_commit=False,
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 4,
-            auto_offset_reset="none" if group is None else "earliest",
+            auto_offset_reset="none",  # what the broker has deleted must be an error, never skipped
             max_poll_records=_POLL_RECORDS,
             fetch_max_bytes=50 * 1024 * 1024,
             max_partition_fetch_bytes=4 * 1024 * 1024,

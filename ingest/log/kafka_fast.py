@@ -8,7 +8,7 @@ from typing import cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ingest.log.port import LogReader, Slice
-from ingest.log.session import SESSION_MS
+from ingest.log.session import SESSION_MS, truncated
 from warehouse.errors import LogUnavailable
 
 __all__ = ["FastReader"]
@@ -31,13 +31,16 @@ class FastReader(LogReader):
     ) -> None:
         self._topic, self._group, self._position, self._on_revoked = topic, group, position, on_revoked
         self._failure: Exception | None = None
+        #: The offset to read next, of each partition that is ours. librdkafka does not know it
+        #: of a partition that has given nothing yet.
+        self._next: dict[int, int] = {}
         self._consumer = Consumer(
             {
                 "bootstrap.servers": ",".join(servers),
                 "group.id": group or "xueqing-no-group",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
+                "auto.offset.reset": "error",  # what the broker has deleted must be an error, never skipped
                 "session.timeout.ms": SESSION_MS,
                 "heartbeat.interval.ms": SESSION_MS // 4,
                 # Bounds what is fetched ahead; 64 MB beside the two batches.
@@ -49,13 +52,17 @@ class FastReader(LogReader):
             logger=None,
         )
         if group is None:
-            self._consumer.assign([TopicPartition(topic, p, position(p)) for p in range(partition_count)])
+            self._assign(range(partition_count))
         else:
             self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
+    def _assign(self, partitions: Iterable[int]) -> None:
+        self._next = {p: self._position(p) for p in partitions}
+        self._consumer.assign([TopicPartition(self._topic, p, o) for p, o in self._next.items()])
+
     def _assigned(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
         try:
-            consumer.assign([TopicPartition(p.topic, p.partition, self._position(p.partition)) for p in parts])
+            self._assign(p.partition for p in parts)
         except Exception as error:  # raised again by poll: a callback's own would be lost
             self._failure = error
 
@@ -82,6 +89,8 @@ class FastReader(LogReader):
             if failed is not None:
                 if failed.code() == KafkaError._PARTITION_EOF:
                     continue
+                if failed.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+                    raise truncated(cast(int, m.partition()))
                 raise LogUnavailable(f"Kafka cannot be read at the moment ({failed.name()}); is the broker up?")
             partition = cast(int, m.partition())
             piece = slices.get(partition)
@@ -90,6 +99,8 @@ class FastReader(LogReader):
             piece.offsets.append(cast(int, m.offset()))
             piece.recorded_at_us.append(m.timestamp()[1] * 1000)
             piece.values.append(m.value())
+        for piece in slices.values():
+            self._next[piece.partition] = piece.offsets[-1] + 1
         return list(slices.values())
 
     @property
@@ -97,12 +108,9 @@ class FastReader(LogReader):
         return frozenset(p.partition for p in self._consumer.assignment())
 
     def seek(self, partition: int, offset: int) -> None:
+        self._next[partition] = offset
         # Assigning anew also drops what was fetched ahead.
-        parts = [
-            TopicPartition(self._topic, p.partition, offset if p.partition == partition else p.offset)
-            for p in self._consumer.position(self._consumer.assignment())
-        ]
-        self._consumer.assign(parts)
+        self._consumer.assign([TopicPartition(self._topic, p, o) for p, o in self._next.items()])
 
     def hint(self, positions: dict[int, int]) -> None:
         mine = self.assignment

@@ -13,7 +13,9 @@ import pytest
 from ingest.log.kafka import KafkaLog
 from ingest.log.port import EventLog, LogReader, NewRecord, partition_for
 from ingest.log.sqlite import SqliteLog
+from tests import kafka_help
 from tests.kafka_broker import Broker
+from warehouse.errors import LogTruncated
 
 Opener = Callable[[], EventLog]
 
@@ -76,6 +78,18 @@ class EventLogContract(ABC):
         with log.reader(lambda p: ends[p] // 2) as reader:
             found = read_all(reader, sum(e - e // 2 for e in ends.values()))
         assert {p: rows[0][0] for p, rows in found.items()} == {p: e // 2 for p, e in ends.items() if e}
+
+    def test_seek_leaves_the_other_partitions_where_they_are(self, log: EventLog) -> None:
+        log.append(records(200))
+        ends = log.end_offsets()
+        busy, *others = sorted((p for p, end in ends.items() if end), key=lambda p: -ends[p])
+        with log.reader(lambda p: ends[p] if p in others else 0) as reader:
+            assert list(read_all(reader, ends[busy])) == [busy]
+            reader.seek(busy, 0)
+            assert list(read_all(reader, ends[busy])) == [busy]
+            log.append(records(200))
+            again = read_all(reader, 200)
+        assert {p: rows[0][0] for p, rows in again.items()} == {p: end for p, end in ends.items() if end}
 
     def test_seek_goes_back(self, log: EventLog) -> None:
         log.append(records(50, keys=1))
@@ -168,6 +182,19 @@ class KafkaContract(EventLogContract):
     def reopen(self, broker: Broker) -> Iterator[Opener]:
         topic = f"contract-{uuid.uuid4()}"
         return lambda: KafkaLog([broker.address], topic, fast=self.fast)
+
+    @pytest.mark.parametrize("group", [None, "deleted"])
+    def test_what_the_broker_deletes_under_a_reader_is_never_skipped(self, log: KafkaLog, group: str | None) -> None:
+        log.append(records(100, keys=1))
+        (partition,) = [p for p, end in log.end_offsets().items() if end]
+        with log.reader(lambda p: 0, group=group and f"{group}-{uuid.uuid4()}") as reader:
+            assert sum(len(rows) for rows in read_all(reader, 100).values()) == 100
+            log.append(records(100, keys=1))
+            kafka_help.delete_records(log, partition, 150)
+            reader.seek(partition, 100)
+            with pytest.raises(LogTruncated, match=f"partition {partition}"):
+                read_all(reader, 100)
+        assert log.begin_offsets()[partition] == 150
 
 
 @pytest.mark.kafka

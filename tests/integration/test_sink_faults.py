@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 
 from ingest.events import catalogue
+from ingest.log.kafka import KafkaLog
 from ingest.log.port import EventLog, NewRecord
 from ingest.sink import STEPS, Sink, SinkOptions
+from pipelines.accounting import account
 from pipelines.workspace import open_log
-from tests import samples
+from tests import kafka_help, samples
 from tests.kafka_broker import Broker
-from warehouse.errors import LakeMismatch
+from warehouse.build import Warehouse
+from warehouse.errors import LakeMismatch, LogTruncated
 from warehouse.lake import Lake
 from warehouse.query import connect_lake
 
@@ -173,3 +176,27 @@ def fill_range(log: EventLog, start: int, count: int) -> None:
             for i in range(start, start + count)
         ]
     )
+
+
+@pytest.mark.kafka
+def test_what_a_broker_deletes_before_the_sink_has_it_is_told(broker: Broker, tmp_path: Path) -> None:
+    url, lake = f"kafka://{broker.address}/retention-{uuid.uuid4()}", Lake(str(tmp_path / "lake"))
+    warehouse = Warehouse(tmp_path / "warehouse")
+    with open_log(url, 4) as log:
+        assert isinstance(log, KafkaLog)
+        fill(log, 400)
+        Sink(log, lake, SinkOptions(group=str(uuid.uuid4()))).run()
+        fill_range(log, 400, 400)
+        assert account(log, lake, warehouse).warnings == []
+        kafka_help.set_retention(log, retention_ms="86400000")
+        (warning,) = account(log, lake, warehouse).warnings
+        assert "older than 24.0 hours" in warning
+        assert "400 are not in the lake yet" in warning
+
+        partition, end = max(log.end_offsets().items(), key=lambda item: item[1])
+        kafka_help.delete_records(log, partition, end - 10)
+        lost = end - 10 - lake.next_offset(partition)
+        assert lost > 0
+        assert f"the log has deleted {lost:,} records" in account(log, lake, warehouse).warnings[0]
+        with pytest.raises(LogTruncated, match=f"{lost} records are lost"):
+            Sink(log, lake, SinkOptions(group=str(uuid.uuid4()))).run()
