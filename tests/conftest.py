@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.packs import Pack, find_packs
+from tests.browser import find_browser
 from tests.kafka_broker import Broker, BrokerUnavailable, start_broker
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,16 @@ def shared_data() -> Path:
             pytest.fail(f"XUEQING_REQUIRE asks for the shared data, and {folder} is absent")
         pytest.skip(f"no shared data at {folder}; set XUEQING_SHARED_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    found = find_browser()
+    if found is None:
+        if "browser" in os.environ.get("XUEQING_REQUIRE", ""):
+            pytest.fail("XUEQING_REQUIRE asks for a browser, and no Chromium is on the PATH")
+        pytest.skip("no Chromium on the PATH")
+    return found
 
 
 @pytest.fixture(scope="session")

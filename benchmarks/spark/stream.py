@@ -15,7 +15,7 @@ from tests.maven import jars
 
 POM = Path(__file__).with_name("pom.xml")
 #: Records a micro-batch.
-BATCHES = (50_000, 100_000, 200_000, 600_000)
+BATCHES = (100_000, 300_000, 1_000_000)
 
 
 def _session(folder: Path) -> Any:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ingest.packs import Pack
+from tests.browser import measure
 from tests.conftest import ROOT
 from tests.oracle import Oracle, Raw, Rules
 from tests.warehouse_help import raw_records, status_cells
@@ -228,3 +229,25 @@ def test_nobodys_name_is_in_log_lake_warehouse_or_reports(installed: tuple[Path,
         home,
     )
     assert found.stdout.strip().splitlines()[-1] == "0"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_fits_a_phone_and_a_desk_and_asks_the_network_for_nothing(
+    demo: tuple[Path, str], browser: str, tmp_path: Path, width: int
+) -> None:
+    page = Path(demo[1].strip().splitlines()[-1])
+    found = measure(
+        browser,
+        page,
+        tmp_path,
+        width,
+        "{over: d.documentElement.scrollWidth - w.innerWidth, asked: w.performance.getEntriesByType('resource').length,"
+        " charts: [...d.querySelectorAll('svg')].map(s => s.getBoundingClientRect().height),"
+        " rows: d.querySelectorAll('tbody tr').length, text: d.body.innerText}",
+    )
+    assert found["over"] <= 0
+    assert found["asked"] == 0
+    assert found["charts"]
+    assert min(found["charts"]) > 100
+    assert found["rows"] > 10
+    assert "98.64" in found["text"]
