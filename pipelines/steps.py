@@ -17,21 +17,34 @@ from warehouse.build import BuildOptions, BuildReport
 from warehouse.dbt import Node
 from warehouse.query import connect
 
-__all__ = ["build", "run_simulation", "run_sink", "status_report", "write_status_pages"]
+__all__ = [
+    "build",
+    "is_simulation_unfinished",
+    "run_simulation",
+    "run_sink",
+    "status_report",
+    "write_status_pages",
+]
 
 #: Events a commit of the embedded log.
 APPEND_BATCH = 10_000
+_UNFINISHED = "simulation-unfinished"
 
 
 def run_simulation(
     workspace: Workspace, programme_id: str, *, seed: int, scale: int, faults: bool, fraction: float = 1.0
 ) -> int:
-    """Simulate a programme into the log; what an earlier run of the same kind wrote is not written again."""
+    """Simulate a programme into the log; what an earlier run of the same kind wrote is not written again.
+
+    Until all of it is written, a file in the home says so: see :func:`is_simulation_unfinished`.
+    """
     pack = workspace.pack(programme_id)
     log = workspace.log
     vault = workspace.vault(create=True)
     name = f"simulate/{programme_id}/{pack.digest[:12]}/{seed}/{fraction}/{'faults' if faults else 'clean'}"
     written = 0
+    unfinished = workspace.settings.home / _UNFINISHED
+    unfinished.write_text(f"{name}\n", encoding="utf-8")
     with progress() as bar:
         for replica, simulation in enumerate(simulate(pack, seed=seed, scale=scale, faults=faults, fraction=fraction)):
             cohort, records = simulation.cohort, simulation.records
@@ -42,7 +55,13 @@ def run_simulation(
                 written += log.append(batch, batch_id=f"{name}/{replica}/{start}")
                 bar.advance(task, len(batch))
     vault.close()
+    unfinished.unlink()
     return written
+
+
+def is_simulation_unfinished(workspace: Workspace) -> bool:
+    """Whether a simulation was interrupted before it had written everything."""
+    return (workspace.settings.home / _UNFINISHED).exists()
 
 
 def run_sink(workspace: Workspace, options: SinkOptions | None = None, *, follow: bool = False) -> tuple[int, int]:

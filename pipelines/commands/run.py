@@ -43,7 +43,10 @@ def demo(language: Language = None) -> None:
     lang = language or default_language()
     errors.print(f"Everything goes into {workspace.settings.home}", soft_wrap=True)
     started = time.perf_counter()
-    if not any(workspace.log.end_offsets().values()):
+    unfinished = steps.is_simulation_unfinished(workspace)
+    if unfinished:
+        errors.print("A simulation was interrupted; it goes on where it was.")
+    if unfinished or not any(workspace.log.end_offsets().values()):
         steps.run_simulation(workspace, _DEMO, seed=1, scale=1, faults=False)
     else:
         errors.print("The log has events already; they are reused.")

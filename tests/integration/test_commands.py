@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +123,31 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         done = xueqing(tmp_path, command, "--help")
         assert done.returncode == 0
         assert len(done.stdout) > 150, command
+
+
+def test_a_simulation_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    code = (
+        "import os, signal\nfrom pathlib import Path\nfrom pipelines import steps\nfrom pipelines.settings import Settings\n"
+        "from pipelines.workspace import Workspace\nsteps.APPEND_BATCH = 500\n"
+        "workspace = Workspace(Settings.from_environment())\nprint(steps.is_simulation_unfinished(workspace))\n"
+        "append, left = workspace.log.append, [int(os.environ['BATCHES'])]\n"
+        "def dying(*args, **options):\n"
+        "    left[0] -= 1\n"
+        "    if left[0] == 0: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return append(*args, **options)\n"
+        "workspace.log.append = dying\n"
+        "steps.run_simulation(workspace, 'tianshui-2017', seed=1, scale=1, faults=False, fraction=0.01)\n"
+        "print(steps.is_simulation_unfinished(workspace), sum(workspace.log.end_offsets().values()))\n"
+    )
+
+    def run(home: Path, batches: int) -> subprocess.CompletedProcess[str]:
+        home.mkdir(exist_ok=True)
+        env = os.environ | {"XUEQING_HOME": str(home), "BATCHES": str(batches)}
+        return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+
+    expected = run(whole, 0).stdout.split()
+    assert run(broken, 5).returncode == -signal.SIGKILL
+    found = run(broken, 0).stdout.split()
+    assert (expected[0], found[0]) == ("False", "True")
+    assert found[1:] == expected[1:]
