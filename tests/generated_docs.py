@@ -15,12 +15,13 @@ from ingest.events.validation import EARLIEST, FUTURE_TOLERANCE, MAX_RECORD_BYTE
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def _describe(kind: inspect.Type, unit: str = "") -> str:
+def _describe(kind: inspect.Type, unit: str = "", name: str = "text") -> str:
     if isinstance(kind, inspect.Metadata):
-        return _describe(kind.type, (kind.extra or {}).get("unit", unit))
+        name = (kind.extra_json_schema or {}).get("description", name)
+        return _describe(kind.type, (kind.extra or {}).get("unit", unit), name)
     if isinstance(kind, inspect.UnionType):
         inner = [t for t in kind.types if not isinstance(t, inspect.NoneType)]
-        return _describe(inner[0], unit)
+        return _describe(inner[0], unit, name)
     tail = f", {unit}" if unit else ""
     if isinstance(kind, inspect.LiteralType):
         return "one of " + ", ".join(f"`{v}`" for v in sorted(map(str, kind.values)))
@@ -35,9 +36,9 @@ def _describe(kind: inspect.Type, unit: str = "") -> str:
     if isinstance(kind, inspect.DictType):
         return "object" if isinstance(kind.value_type, inspect.AnyType) else f"object of {_describe(kind.value_type)}"
     if isinstance(kind, inspect.StrType):
-        if kind.min_length == kind.max_length == 36:
-            return "UUID in lower case"
-        return f"text of {kind.min_length or 0}…{kind.max_length} characters" if kind.max_length else "text"
+        if kind.min_length == kind.max_length:
+            return name
+        return f"{name}, {kind.min_length or 0}…{kind.max_length} characters"
     return "any JSON"
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from ingest.events.catalogue import catalogue, latest_version
-from ingest.events.fields import Id, Key, Offset, Uuid
+from ingest.events.fields import Id, Key, Offset, Time, Uuid
 
 __all__ = ["TIME_PATTERN", "Envelope", "encode", "encode_raw", "format_time", "parse_time"]
 
@@ -34,7 +34,7 @@ class Envelope(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     event_id: Uuid
     event_type: Id
     event_version: Annotated[int, Meta(ge=1, le=1000)]
-    occurred_at: str
+    occurred_at: Time
     programme_id: Id
     learner_key: Key | None = None
     staff_key: Key | None = None

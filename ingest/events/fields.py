@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-__all__ = ["Characters", "Clicks", "Hours", "Id", "Key", "Offset", "Points", "Score", "Seconds", "Text", "Uuid"]
+__all__ = ["Characters", "Clicks", "Hours", "Id", "Key", "Offset", "Points", "Score", "Seconds", "Text", "Time", "Uuid"]
 
 #: No control characters: an id must survive a CSV file, a shell and a log line.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+\Z"
@@ -27,6 +27,7 @@ Uuid = Annotated[
 Id = Annotated[str, Meta(pattern=_PRINTABLE, min_length=1, max_length=200, description="identifier")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+\Z", min_length=8, max_length=64, description="random key")]
 Text = Annotated[str, Meta(pattern=r"^[^\x00]*\Z", max_length=2000, description="text")]
+Time = Annotated[str, Meta(description="RFC 3339 time with its offset, such as `2017-10-12T08:30:00Z`")]
 Offset = Annotated[str, Meta(pattern=r"^[0-9]+:[0-9]+\Z", max_length=32, description="partition:offset in the log")]
 
 #: One sitting of at most a day: anything longer is a client that never stopped its clock.

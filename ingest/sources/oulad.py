@@ -94,14 +94,12 @@ def read_oulad(
     folder: Path,
     resolve: Callable[[Iterable[str]], dict[str, str]],
     report: ImportReport,
-    progress: Callable[[int], None] = lambda rows: None,
 ) -> Iterator[NewRecord]:
     """Every event of the release in ``folder``.
 
     Args:
         resolve: accounts (student ids) → learner keys; the ids themselves go no further.
         report: filled as rows are read.
-        progress: called with the number of studentVle rows read since the last call.
 
     Raises:
         BadSource: a table or column is missing.
@@ -114,7 +112,7 @@ def read_oulad(
     yield from _enrolments(folder, report, emit, info, starts)
     yield from _results(report, emit, info, starts, lengths)
     yield from _assessments(folder, report, emit, starts)
-    yield from _clicks(folder, report, emit, starts, progress)
+    yield from _clicks(folder, report, emit, starts)
 
 
 def _start(presentation: str) -> datetime:
@@ -269,21 +267,13 @@ def _assessments(
         report.warnings.append(f"{unscored} submissions have no score; they count as submitted and not graded")
 
 
-def _clicks(
-    folder: Path,
-    report: ImportReport,
-    emit: _Emitter,
-    starts: dict[str, datetime],
-    progress: Callable[[int], None],
-) -> Iterator[NewRecord]:
+def _clicks(folder: Path, report: ImportReport, emit: _Emitter, starts: dict[str, datetime]) -> Iterator[NewRecord]:
     kinds = {row[0]: row[3] for _, row in _Rows(folder, "vle", report)}
     rows = _Rows(folder, "studentVle", report)
     days: dict[tuple[str, str], str] = {}
     count = 0
     for number, (module, presentation, student, site, offset, clicks) in rows:
         count = number
-        if number % 10_000 == 0:
-            progress(10_000)
         at = days.get((presentation, offset))
         if at is None:
             try:
