@@ -97,6 +97,7 @@ class Vault:
         try:
             self._open(self._kek, sealed, b"check")
         except InvalidTag as error:
+            self._con.close()
             raise IdentityError(
                 f"the key does not open the vault {path.name}; give the one it was made with"
             ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def rows(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def workspace(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     home = tmp_path_factory.mktemp("oulad")
     workspace = Workspace(Settings.from_environment({"XUEQING_HOME": str(home)}))
     report = imports.import_oulad(workspace, shared_data / "oulad")
@@ -41,7 +42,8 @@ def workspace(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Wo
     assert any(w.startswith("173 submissions have no score") for w in report.warnings)
     steps.run_sink(workspace)
     steps.build(workspace, BuildOptions())
-    return workspace
+    yield workspace
+    workspace.log.close()
 
 
 def test_pass_rates_by_region_and_presentation_are_those_of_the_files(workspace: Workspace, shared_data: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from importlib import resources
 from pathlib import Path
@@ -76,8 +77,10 @@ def test_the_simulator_is_deterministic_and_scales(packs: dict[str, Pack]) -> No
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault(tmp_path / "vault.sqlite", b"k" * 32)
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    vault = Vault(tmp_path / "vault.sqlite", b"k" * 32)
+    yield vault
+    vault.close()
 
 
 def test_the_vault_gives_back_what_it_was_given_and_forgets(vault: Vault, tmp_path: Path) -> None:
