@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import pyarrow as pa
 
+from ingest.pack_checks import Problem, Row, check_settings, check_tables
 from warehouse.errors import BadConfiguration
 
-__all__ = ["REFERENCE_COLUMNS", "Pack", "find_packs", "load_pack", "reference_tables"]
+__all__ = ["REFERENCE_COLUMNS", "Pack", "check_pack", "find_packs", "load_pack", "new_pack", "reference_tables"]
 
 #: Columns of each reference file; the warehouse gets exactly these, as text.
 REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -54,6 +57,7 @@ REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _SETTINGS = ("programme_id", "label_zh", "label_en", "timezone", "starts_on", "ends_on", "report_on")
+_MORE_SETTINGS = ("assignment_pass_grade", "passing_results", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,55 +80,79 @@ class Pack:
 
     def table(self, name: str) -> list[dict[str, str]]:
         """Rows of any CSV file of the pack, also one that is no reference table."""
-        return self.tables[name] if name in self.tables else _rows(self.path / f"{name}.csv", None)
+        if name in self.tables:
+            return self.tables[name]
+        problems: list[Problem] = []
+        rows = _rows(self.path / f"{name}.csv", None, problems)
+        _refuse(self.path.name, problems)
+        return [dict(row.values) for row in rows]
 
 
-def _rows(path: Path, columns: tuple[str, ...] | None) -> list[dict[str, str]]:
+def _rows(path: Path, columns: tuple[str, ...] | None, problems: list[Problem]) -> list[Row]:
+    """The rows of a file; what is wrong with its form is added to ``problems``."""
     if not path.is_file():
-        raise BadConfiguration(f"{path.parent.name}/{path.name} is missing from the pack")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [c for c in columns or () if c not in (reader.fieldnames or ())]
-        if missing:
-            raise BadConfiguration(f"{path.parent.name}/{path.name}: no column {', '.join(missing)}")
-        return [dict(row) for row in reader]
+        problems.append(Problem(path.name, "missing from the pack"))
+        return []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.append(Problem(path.name, f"not UTF-8 at byte {error.start}; save it as CSV UTF-8"))
+        return []
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    header = list(reader.fieldnames or ())
+    if columns is not None:
+        problems += [Problem(path.name, "no such column in the file", 1, c) for c in columns if c not in header]
+        problems += [Problem(path.name, "unknown column", 1, c) for c in header if c not in columns]
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
+            problems.append(Problem(path.name, f"not the {len(header)} cells of the header", reader.line_num))
+        else:
+            rows.append(Row(reader.line_num, row))
+    return rows
 
 
-def _check_thresholds(pack: str, tables: Mapping[str, list[dict[str, str]]]) -> None:
-    """Refuse what somebody without any activity would meet: the warehouse starts everybody at "not met"."""
-    needed = [("assessment_rules", "stage_pass_points", ">=", row) for row in tables["assessment_rules"]]
-    needed += [("indicators", "threshold", row["operator"], row) for row in tables["indicators"] if row["activity"]]
-    for name, column, operator, row in needed:
-        try:
-            value = Decimal(row[column])
-        except InvalidOperation as error:
-            raise BadConfiguration(f"{pack}/{name}.csv: {column} {row[column]!r} is no number") from error
-        if operator not in (">", ">="):
-            raise BadConfiguration(f"{pack}/{name}.csv: operator {operator!r}; expected > or >=")
-        if value < 0 or (operator == ">=" and value == 0):
-            raise BadConfiguration(f"{pack}/{name}.csv: {column} {value} would be met without any activity")
+def _refuse(pack: str, problems: Sequence[Problem]) -> None:
+    if problems:
+        count = f"{len(problems)} error" + ("s" if len(problems) > 1 else "")
+        raise BadConfiguration(
+            f"the pack {pack} has {count}; nothing of it is loaded:\n" + "\n".join(f"  {p}" for p in problems)
+        )
+
+
+def check_pack(path: Path) -> list[Problem]:
+    """Everything that is wrong with the pack in the folder ``path``."""
+    return _read(path)[2]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, list[Row]], list[Problem]]:
+    problems: list[Problem] = []
+    settings: dict[str, Any] = {}
+    file = path / "programme.toml"
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(Problem(file.name, f"cannot be read: {error}"))
+    else:
+        missing = [name for name in _SETTINGS if name not in settings]
+        problems += [Problem(file.name, "no such setting in the file", column=name) for name in missing]
+        unknown = [name for name in settings if name not in (*_SETTINGS, *_MORE_SETTINGS)]
+        problems += [Problem(file.name, "unknown setting", column=name) for name in unknown]
+        if not missing:
+            problems += check_settings(settings)
+    malformed: list[Problem] = []
+    tables = {name: _rows(path / f"{name}.csv", columns, malformed) for name, columns in REFERENCE_COLUMNS.items()}
+    return settings, tables, [*problems, *(malformed or check_tables(tables))]
 
 
 def load_pack(path: Path) -> Pack:
     """The pack in the folder ``path``.
 
     Raises:
-        BadConfiguration: a file, a column or a setting is missing or malformed.
+        BadConfiguration: something is wrong with it; the message lists everything, with file, row and column.
     """
-    settings_path = path / "programme.toml"
-    try:
-        settings = tomllib.loads(settings_path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadConfiguration(f"{path.name}/programme.toml cannot be read: {error}") from error
-    missing = [name for name in _SETTINGS if name not in settings]
-    if missing:
-        raise BadConfiguration(f"{path.name}/programme.toml: no setting {', '.join(missing)}")
-    try:
-        ZoneInfo(settings["timezone"])
-    except (KeyError, ValueError, OSError) as error:
-        raise BadConfiguration(f"{path.name}/programme.toml: no time zone {settings['timezone']!r}") from error
-    tables = {name: _rows(path / f"{name}.csv", columns) for name, columns in REFERENCE_COLUMNS.items()}
-    _check_thresholds(path.name, tables)
+    settings, tables, problems = _read(path)
+    _refuse(path.name, problems)
     digest = sha256()
     for file in sorted(path.glob("*.toml")) + sorted(path.glob("*.csv")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
@@ -133,10 +161,62 @@ def load_pack(path: Path) -> Pack:
         assignment_pass_grade=float(settings.get("assignment_pass_grade", 60)),
         passing_results=tuple(settings.get("passing_results", ())),
         labels=settings.get("labels", {}),
-        tables=tables,
+        tables={name: [dict(row.values) for row in rows] for name, rows in tables.items()},
         path=path,
         digest=digest.hexdigest(),
     )
+
+
+_NEW_SETTINGS = """\
+programme_id = {id}
+label_zh = {id}
+label_en = {id}
+# Dates are local dates of this zone.
+timezone = "Asia/Shanghai"
+starts_on = {year}-03-01
+ends_on = {year}-06-30
+# The date of the closing report.
+report_on = {year}-07-01
+# An assignment's final grade passes from here on (of 100).
+assignment_pass_grade = 60
+# Outcomes of result.recorded that pass; none where the score decides.
+passing_results = []
+
+# How this programme calls its counties and subjects.
+[labels]
+county_zh = "区县"
+county_en = "County"
+subject_zh = "学科"
+subject_en = "Subject"
+"""
+#: A rule that the score can do with, and the indicators that there are; the other files begin empty.
+_NEW_ROWS: Mapping[str, tuple[str, ...]] = {
+    "assessment_rules": ("online,100,60,study_time,学习时间,Study time,100,video|text,quantity,minutes,60,600,linear",),
+    "indicators": (
+        "login,登录率,Login rate,session,event_count,>=,1,至少登录一次 ÷ 参训学员,at least one session ÷ participating",
+        "study,学习率,Study rate,video|text,quantity,>,0,有学习时间 ÷ 参训学员,study time above 0 ÷ participating",
+        "pass,合格率,Pass rate,,,,,合格 ÷ 参训学员,passed ÷ participating",
+    ),
+}
+
+
+def new_pack(path: Path, programme_id: str) -> Path:
+    """Write a pack to start from: every file with its header, one rule, the three rates.
+
+    Raises:
+        BadConfiguration: the folder is there already.
+    """
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise BadConfiguration(f"{path} is there already; choose another folder") from None
+    settings = _NEW_SETTINGS.format(id=json.dumps(programme_id, ensure_ascii=False), year=datetime.now(UTC).year)
+    (path / "programme.toml").write_text(settings, encoding="utf-8")
+    for name, columns in REFERENCE_COLUMNS.items():
+        lines = [",".join(columns), *_NEW_ROWS.get(name, ())]
+        # With its mark, so that a spreadsheet reads the Chinese right.
+        (path / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    return path
 
 
 def find_packs(extra: Path | None = None) -> dict[str, Pack]:

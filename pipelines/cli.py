@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pipelines.commands import data, identity, quarantine, run, sources, status
+from pipelines.commands import data, identity, programme, quarantine, run, sources, status
 from pipelines.console import errors
 from warehouse.errors import Transient, XueqingError
 
@@ -29,6 +29,7 @@ status.register(app)
 data.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(identity.app, name="identity")
+app.add_typer(programme.app, name="programme")
 
 
 def main() -> None:

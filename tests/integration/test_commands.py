@@ -151,3 +151,25 @@ def test_a_simulation_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> No
     found = run(broken, 0).stdout.split()
     assert (expected[0], found[0]) == ("False", "True")
     assert found[1:] == expected[1:]
+
+
+def test_a_new_pack_is_checked_mended_and_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "packs" / "mine"
+    assert xueqing(tmp_path, "programme", "new", str(folder)).returncode == 0
+    rules = folder / "assessment_rules.csv"
+    good = rules.read_text(encoding="utf-8-sig")
+    rules.write_text(good.replace(",600,linear", ",none,linear"), encoding="utf-8")
+    wrong = xueqing(tmp_path, "programme", "check", str(folder))
+    assert wrong.returncode == 1
+    assert "assessment_rules.csv row 2, target: 'none' is no number" in wrong.stdout
+    # A command that needs the packs says the same and does nothing.
+    refused = xueqing(tmp_path, "build", XUEQING_PROGRAMMES=str(folder.parent))
+    assert refused.returncode == 1
+    assert "row 2, target: 'none' is no number" in refused.stderr
+    rules.write_text(good, encoding="utf-8")
+    assert xueqing(tmp_path, "programme", "check", str(folder)).stdout == "nothing is wrong with mine\n"
+    listed = xueqing(tmp_path, "programme", "show", XUEQING_PROGRAMMES=str(folder.parent)).stdout
+    assert [line.split()[0] for line in listed.splitlines()] == ["open-university", "tianshui-2017", "mine"]
+    shown = xueqing(tmp_path, "programme", "show", "mine", XUEQING_PROGRAMMES=str(folder.parent)).stdout
+    assert "Study time" in shown
+    assert "登录率" in shown

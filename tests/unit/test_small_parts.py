@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,13 @@ from hypothesis import strategies as st
 import ingest.events
 import warehouse.errors
 from ingest.identity import KeyFile, Vault
-from ingest.packs import Pack, find_packs, load_pack
+from ingest.packs import Pack
 from ingest.sources.report import ImportReport
 from ingest.sources.simulate import simulate
 from ingest.sources.simulate.shares import allocate, counts_for_percentages
 from ingest.sources.xapi import played_seconds, read_xapi
 from pipelines.reports.figures import percent
-from warehouse.errors import BadConfiguration, IdentityError
+from warehouse.errors import IdentityError
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 4))
@@ -166,19 +164,6 @@ def test_statements_become_study_seconds_and_keep_nobodys_name() -> None:
         assert name not in everything
 
 
-def test_a_wrong_pack_says_what_is_wrong(packs: dict[str, Pack], tmp_path: Path) -> None:
-    folder = tmp_path / "packs" / "mine"
-    shutil.copytree(packs["open-university"].path, folder)
-    with pytest.raises(BadConfiguration, match="two packs are called open-university"):
-        find_packs(tmp_path / "packs")
-    (folder / "counties.csv").write_text("county,label\n")
-    with pytest.raises(BadConfiguration, match=r"mine/counties\.csv: no column county_id"):
-        load_pack(folder)
-    (folder / "programme.toml").write_text('programme_id = "mine"')
-    with pytest.raises(BadConfiguration, match="no setting label_zh"):
-        load_pack(folder)
-
-
 def test_the_designed_surface_is_frozen() -> None:
     assert ingest.events.__all__ == [
         "Actor", "Envelope", "EventSpec", "Reason", "Refusal", "catalogue", "encode", "encode_raw", "format_time",
@@ -188,22 +173,3 @@ def test_the_designed_surface_is_frozen() -> None:
         "BadConfiguration", "BadSource", "BuildFailed", "BuildInProgress", "CommitRefused", "IdentityError", "LakeMismatch",
         "LogTruncated", "LogUnavailable", "NotPublished", "Terminal", "Transient", "XueqingError",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
-    [
-        ("indicators.csv", ",event_count,>=,1,", ",event_count,>=,0,", "threshold 0 would be met"),
-        ("indicators.csv", ",quantity,>,0,", ",quantity,>,-1,", "threshold -1 would be met"),
-        ("indicators.csv", ",quantity,>,0,", ",quantity,<,0,", "operator '<'"),
-        ("assessment_rules.csv", "online,60,36,", "online,60,half,", "stage_pass_points 'half' is no number"),
-        ("assessment_rules.csv", "online,60,36,", "online,60,0,", "stage_pass_points 0 would be met"),
-    ],
-)
-def test_a_threshold_met_by_doing_nothing_is_refused(tmp_path: Path, file: str, old: str, new: str, told: str) -> None:
-    pack = shutil.copytree(Path(str(resources.files("programmes"))) / "tianshui-2017", tmp_path / "mine")
-    text = (pack / file).read_text(encoding="utf-8")
-    assert old in text
-    (pack / file).write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(BadConfiguration, match=told):
-        load_pack(pack)

@@ -1,0 +1,197 @@
+"""What must hold in a programme pack. Every problem is found, not only the first, and says where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+__all__ = ["ACTIVITIES", "INDICATORS", "SCORING", "Problem", "Row", "check_settings", "check_tables"]
+
+#: What the warehouse counts; a rule or an indicator names some, joined by ``|``.
+ACTIVITIES = frozenset(
+    {
+        "assignment_passed", "assignment_submitted", "award", "content", "course_selected", "diagnostic", "effective_post",
+        "journal", "outcome_points", "outcome_submitted", "peer_review", "post", "practice_points", "resource",
+        "result_passed", "session", "text", "video",
+    }
+)  # fmt: skip
+#: The indicators that the warehouse computes.
+INDICATORS = frozenset({"login", "study", "pass"})
+SCORING = frozenset({"linear", "all_or_nothing", "awarded", "awarded_if_approved", "external_result"})
+_MEASURES = frozenset({"quantity", "event_count"})
+_OPERATORS = frozenset({">", ">="})
+_POSITIVE = "greater than 0"
+#: The column that names a row, of each table.
+_IDS: Mapping[str, str] = {
+    "counties": "county_id",
+    "subjects": "subject_id",
+    "school_stages": "school_stage",
+    "phases": "phase",
+    "courses": "course_id",
+    "assessment_rules": "component",
+    "indicators": "indicator",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong and where: ``row`` is the line of the file, its header being line 1."""
+
+    file: str
+    message: str
+    row: int | None = None
+    column: str = ""
+
+    def __str__(self) -> str:
+        row = f" row {self.row}" if self.row else ""
+        column = f", {self.column}" if self.column else ""
+        return f"{self.file}{row}{column}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a pack's CSV file and the line it stands on."""
+
+    line: int
+    values: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column]
+
+
+def check_settings(settings: Mapping[str, object]) -> Iterator[Problem]:
+    """Problems of ``programme.toml``, whose needed settings are all there."""
+
+    def problem(name: str, message: str) -> Problem:
+        return Problem("programme.toml", message, column=name)
+
+    for name in ("programme_id", "label_zh", "label_en"):
+        if not isinstance(settings[name], str) or not str(settings[name]).strip():
+            yield problem(name, "expected some text")
+    try:
+        ZoneInfo(str(settings["timezone"]))
+    except (KeyError, ValueError, OSError):
+        yield problem("timezone", f"no time zone {settings['timezone']!r}; expected one such as Asia/Shanghai")
+    days = {name: settings[name] for name in ("starts_on", "ends_on", "report_on")}
+    wrong = [name for name, day in days.items() if type(day) is not date]
+    for name in wrong:
+        yield problem(name, f"{days[name]!r} is no date; expected one such as 2017-10-10, without quotes")
+    if not wrong and not days["starts_on"] <= days["ends_on"]:  # type: ignore[operator]
+        yield problem("ends_on", "before starts_on")
+    grade = settings.get("assignment_pass_grade", 60)
+    if not isinstance(grade, int | float) or not 0 < grade <= 100:
+        yield problem("assignment_pass_grade", f"{grade!r}; expected a number above 0 and at most 100")
+
+
+def check_tables(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
+    """Problems of the reference tables, whose columns are all there."""
+    for name, rows in tables.items():
+        yield from _check_ids(name, rows)
+    yield from _check_phases(tables["phases"])
+    yield from _check_rules(tables["assessment_rules"])
+    yield from _check_indicators(tables["indicators"])
+
+
+def _check_ids(name: str, rows: Sequence[Row]) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    column = _IDS[name]
+    for row in rows:
+        value = row[column]
+        if not value.strip():
+            yield Problem(f"{name}.csv", "empty", row.line, column)
+        elif value in seen:
+            yield Problem(f"{name}.csv", f"{value!r} stands in row {seen[value]} already", row.line, column)
+        seen.setdefault(value, row.line)
+
+
+def _check_phases(rows: Sequence[Row]) -> Iterator[Problem]:
+    for row in rows:
+        days = []
+        for column in ("starts_on", "ends_on"):
+            try:
+                days.append(date.fromisoformat(row[column]))
+            except ValueError:
+                yield Problem("phases.csv", f"{row[column]!r} is no date such as 2017-10-10", row.line, column)
+        if len(days) == 2 and days[1] < days[0]:
+            yield Problem("phases.csv", "before starts_on", row.line, "ends_on")
+
+
+class _Cells:
+    """Reads the cells of one row, collecting what is wrong with them."""
+
+    def __init__(self, file: str, row: Row) -> None:
+        self._file, self._row = file, row
+        self.problems: list[Problem] = []
+
+    def fail(self, column: str, message: str) -> None:
+        self.problems.append(Problem(self._file, message, self._row.line, column))
+
+    def number(self, column: str, expected: str, holds: Callable[[Decimal], bool]) -> Decimal | None:
+        text = self._row[column]
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            self.fail(column, f"{text!r} is no number")
+            return None
+        if not value.is_finite() or not holds(value):
+            self.fail(column, f"{text}; expected {expected}")
+            return None
+        return value
+
+    def one_of(self, column: str, known: frozenset[str]) -> None:
+        if self._row[column] not in known:
+            self.fail(column, f"{self._row[column]!r} is unknown; expected one of {', '.join(sorted(known))}")
+
+    def activities(self, column: str = "activity") -> None:
+        unknown = [a for a in self._row[column].split("|") if a not in ACTIVITIES]
+        if unknown:
+            self.fail(column, f"{'|'.join(unknown)!r} is unknown; expected some of {', '.join(sorted(ACTIVITIES))}")
+
+
+def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:
+    stages: dict[str, list[tuple[Row, Decimal | None, Decimal | None, Decimal | None]]] = {}
+    for row in rows:
+        cells = _Cells("assessment_rules.csv", row)
+        whole = cells.number("stage_max_points", _POSITIVE, lambda v: v > 0)
+        # Somebody without any activity starts at "not met" in the warehouse, so 0 may not pass.
+        needed = cells.number("stage_pass_points", f"{_POSITIVE}: 0 would be met by doing nothing", lambda v: v > 0)
+        points = cells.number("max_points", "0 or more", lambda v: v >= 0)
+        cells.number("unit_size", _POSITIVE, lambda v: v > 0)
+        cells.number("target", _POSITIVE, lambda v: v > 0)
+        cells.one_of("scoring", SCORING)
+        cells.one_of("measure", _MEASURES)
+        cells.activities()
+        if whole is not None and needed is not None and needed > whole:
+            cells.fail("stage_pass_points", f"{needed} of {whole} points: nobody could pass")
+        yield from cells.problems
+        stages.setdefault(row["stage"], []).append((row, whole, needed, points))
+    for stage, parts in stages.items():
+        first = parts[0][0]
+        for row, *_ in parts[1:]:
+            for column in ("stage_max_points", "stage_pass_points"):
+                if row[column] != first[column]:
+                    message = f"{row[column]!r}, and {first[column]!r} in row {first.line}: one stage, one value"
+                    yield Problem("assessment_rules.csv", message, row.line, column)
+        total = [points for *_, points in parts]
+        whole = parts[0][1]
+        if whole is not None and None not in total and sum(p for p in total if p is not None) != whole:
+            message = f"the components of {stage} add up to {sum(p for p in total if p is not None)}, not to {whole}"
+            yield Problem("assessment_rules.csv", message, first.line, "stage_max_points")
+
+
+def _check_indicators(rows: Sequence[Row]) -> Iterator[Problem]:
+    for row in rows:
+        cells = _Cells("indicators.csv", row)
+        cells.one_of("indicator", INDICATORS)
+        if row["activity"]:
+            cells.activities()
+            cells.one_of("measure", _MEASURES)
+            cells.one_of("operator", _OPERATORS)
+            least = "0 or more" if row["operator"] == ">" else f"{_POSITIVE}: 0 would be met by doing nothing"
+            cells.number("threshold", least, lambda v, row=row: v > 0 or (v == 0 and row["operator"] == ">"))  # type: ignore[misc]
+        yield from cells.problems
+    for missing in sorted(INDICATORS - {row["indicator"] for row in rows}):
+        yield Problem("indicators.csv", f"no row for {missing}")

@@ -1,0 +1,70 @@
+"""Commands for programme packs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ingest.packs import check_pack, load_pack, new_pack
+from pipelines.console import errors, output
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Programme packs: a programme's counties, subjects, rules and indicators, as files in a folder.",
+)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="The pack's folder; it must not be there yet.")],
+    programme: Annotated[
+        str, typer.Option("--programme", "-p", help="The programme's id; by default the folder's name.")
+    ] = "",
+) -> None:
+    """Write a pack to start from. Fill in its files, then: xueqing programme check FOLDER."""
+    new_pack(folder, programme or folder.name)
+    output.print(f"{folder} is written; XUEQING_PROGRAMMES names the folder that holds it")
+
+
+@app.command()
+def check(folder: Annotated[Path, typer.Argument(help="The pack's folder.", exists=True, file_okay=False)]) -> None:
+    """List everything that is wrong with a pack: file, row, column. Exits with 1 where anything is."""
+    problems = check_pack(folder)
+    for problem in problems:
+        output.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+    if problems:
+        errors.print(f"[red]{len(problems)} to mend.[/red] Rows are counted from the header, which is row 1.")
+        raise typer.Exit(1)
+    output.print(f"nothing is wrong with {load_pack(folder).programme_id}")
+
+
+@app.command()
+def show(programme: Annotated[str, typer.Argument(help="A programme's id; none lists them all.")] = "") -> None:
+    """Show a programme's dates, rules and indicators, or list the programmes."""
+    workspace = Workspace(Settings.from_environment())
+    if not programme:
+        for pack in workspace.packs.values():
+            output.print(f"{pack.programme_id}  {pack.label_en}  {pack.label_zh}", markup=False, soft_wrap=True)
+        return
+    pack = workspace.pack(programme)
+    output.print(f"{pack.label_en}  {pack.label_zh}", markup=False)
+    output.print(
+        f"{pack.starts_on} to {pack.ends_on}, report on {pack.report_on}; {pack.timezone}; {pack.path}", soft_wrap=True
+    )
+    rules = Table("Stage", "Component", "Points", "Target", "Scoring", title="Assessment rules", title_justify="left")
+    for row in pack.table("assessment_rules"):
+        stage = f"{row['stage']} ({row['stage_pass_points']} of {row['stage_max_points']})"
+        target = f"{row['target']} {row['unit']}"
+        rules.add_row(stage, f"{row['label_en']} {row['label_zh']}", row["max_points"], target, row["scoring"])
+    output.print(rules)
+    indicators = Table("Indicator", "Definition", title="Indicators", title_justify="left")
+    for row in pack.table("indicators"):
+        indicators.add_row(f"{row['label_en']} {row['label_zh']}", f"{row['definition_en']}\n{row['definition_zh']}")
+    output.print(indicators)

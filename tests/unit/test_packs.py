@@ -1,0 +1,113 @@
+"""A pack that is wrong gives one list of everything that is wrong with it, and loads nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ingest.pack_checks import ACTIVITIES
+from ingest.packs import Pack, check_pack, find_packs, load_pack, new_pack
+from tests.conftest import ROOT
+from warehouse.errors import BadConfiguration
+
+
+@pytest.fixture
+def mine(packs: dict[str, Pack], tmp_path: Path) -> Path:
+    folder = tmp_path / "packs" / "mine"
+    shutil.copytree(packs["tianshui-2017"].path, folder)
+    return folder
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_the_packs_that_ship_have_nothing_wrong(packs: dict[str, Pack]) -> None:
+    assert {name: check_pack(pack.path) for name, pack in packs.items()} == {name: [] for name in packs}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("indicators.csv", ",event_count,>=,1,", ",event_count,>=,0,", "row 2, threshold: 0; expected greater than 0"),
+        ("indicators.csv", ",quantity,>,0,", ",quantity,>,-1,", "row 3, threshold: -1; expected 0 or more"),
+        ("indicators.csv", ",quantity,>,0,", ",quantity,<,0,", "row 3, operator: '<' is unknown"),
+        ("indicators.csv", "study,", "studied,", "row 3, indicator: 'studied' is unknown"),
+        ("indicators.csv", "study,", "studied,", "indicators.csv: no row for study"),
+        ("indicators.csv", "video|text", "video|film", "row 3, activity: 'film' is unknown"),
+        ("assessment_rules.csv", "online,60,36,", "online,60,half,", "row 2, stage_pass_points: 'half' is no number"),
+        ("assessment_rules.csv", "online,60,36,", "online,60,0,", "row 2, stage_pass_points: 0; expected greater than 0"),
+        ("assessment_rules.csv", "online,60,36,", "online,60,61,", "row 2, stage_pass_points: 61 of 60 points: nobody"),
+        ("assessment_rules.csv", "online,60,36,", "online,60,35,", "row 3, stage_pass_points: '36', and '35' in row 2"),
+        ("assessment_rules.csv", "study time,20,", "study time,-20,", "row 2, max_points: -20; expected 0 or more"),
+        ("assessment_rules.csv", "study time,20,", "study time,21,", "the components of online add up to 61, not to 60"),
+        ("assessment_rules.csv", ",1620,linear", ",0,linear", "row 2, target: 0; expected greater than 0"),
+        ("assessment_rules.csv", ",1620,linear", ",1620,cubic", "row 2, scoring: 'cubic' is unknown"),
+        ("counties.csv", "wushan,", "qinzhou,", "row 4, county_id: 'qinzhou' stands in row 3 already"),
+        ("counties.csv", "county_id,", "county,", "row 1, county_id: no such column in the file"),
+        ("counties.csv", "county_id,", "county,", "row 1, county: unknown column"),
+        ("counties.csv", "武山县,", "", "row 4: not the 4 cells of the header"),
+        ("subjects.csv", "chinese,", " ,", "row 2, subject_id: empty"),
+        ("phases.csv", "2017-10-09", "2017-10-32", "row 2, ends_on: '2017-10-32' is no date"),
+        ("phases.csv", "2017-10-09", "2017-08-09", "row 2, ends_on: before starts_on"),
+        ("programme.toml", "Asia/Shanghai", "Asia/Tianshui", "timezone: no time zone 'Asia/Tianshui'"),
+        ("programme.toml", "starts_on = 2017-10-10", 'starts_on = "soon"', "starts_on: 'soon' is no date"),
+        ("programme.toml", "ends_on = 2017-12-20", "ends_on = 2016-12-20", "ends_on: before starts_on"),
+        ("programme.toml", "label_zh = ", "label_cn = ", "label_zh: no such setting in the file"),
+        ("programme.toml", "label_zh = ", "label_cn = ", "label_cn: unknown setting"),
+        ("programme.toml", "grade = 60", "grade = 0", "assignment_pass_grade: 0; expected"),
+        ("programme.toml", "label_zh = ", "label_zh ", "programme.toml: cannot be read"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_told_with_its_place(mine: Path, file: str, old: str, new: str, told: str) -> None:
+    edit(mine / file, old, new)
+    problems = [str(p) for p in check_pack(mine)]
+    assert any(told in p and p.startswith(file) for p in problems), problems
+    with pytest.raises(BadConfiguration, match=re.escape(told)):
+        load_pack(mine)
+
+
+def test_everything_is_told_at_once_and_nothing_is_loaded(mine: Path) -> None:
+    edit(mine / "programme.toml", '"tianshui-2017"', '"mine"')
+    edit(mine / "counties.csv", "wushan,", "qinzhou,")
+    edit(mine / "phases.csv", "2017-10-09", "never")
+    edit(mine / "assessment_rules.csv", ",1620,", ",-1,")
+    with pytest.raises(BadConfiguration) as told:
+        find_packs(mine.parent)
+    assert str(told.value).splitlines() == [
+        "the pack mine has 3 errors; nothing of it is loaded:",
+        "  counties.csv row 4, county_id: 'qinzhou' stands in row 3 already",
+        "  phases.csv row 2, ends_on: 'never' is no date such as 2017-10-10",
+        "  assessment_rules.csv row 2, target: -1; expected greater than 0",
+    ]
+
+
+def test_a_new_pack_has_nothing_wrong(tmp_path: Path) -> None:
+    folder = new_pack(tmp_path / "packs" / "mine", "mine-2026")
+    assert check_pack(folder) == []
+    assert find_packs(tmp_path / "packs")["mine-2026"].label_zh == "mine-2026"
+    with pytest.raises(BadConfiguration, match="is there already"):
+        new_pack(folder, "mine-2026")
+
+
+def test_two_packs_of_one_name_are_refused(mine: Path) -> None:
+    with pytest.raises(BadConfiguration, match="two packs are called tianshui-2017"):
+        find_packs(mine.parent)
+
+
+def test_a_file_that_is_missing_or_in_another_encoding_is_told(mine: Path) -> None:
+    (mine / "phases.csv").unlink()
+    (mine / "counties.csv").write_bytes("county_id,label_zh\nx,武山\n".encode("gb18030"))
+    assert {str(p).split(":")[0] for p in check_pack(mine)} == {"phases.csv", "counties.csv"}
+
+
+def test_the_activities_are_those_that_the_models_give() -> None:
+    folder = ROOT / "dbt_project" / "models" / "intermediate"
+    simple = re.findall(r"'[a-z_]+\.[a-z_]+': '([a-z_]+)'", (folder / "int_activities.sql").read_text())
+    decided = re.findall(r"enrolment_id, '([a-z_]+)'", (folder / "int_decision_entries.sql").read_text())
+    assert {*simple, *decided} == ACTIVITIES
