@@ -19,7 +19,8 @@ from rich.progress import track
 from benchmarks.machine import describe
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import find_packs, reference_tables
+from ingest.definitions import reference_tables
+from ingest.packs import find_packs
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from warehouse.build import BuildOptions, Warehouse

@@ -14,13 +14,31 @@ __all__ = ["ACTIVITIES", "INDICATORS", "SCORING", "Problem", "Row", "check_setti
 ACTIVITIES = frozenset(
     {
         "assignment_passed", "assignment_submitted", "award", "content", "course_selected", "diagnostic", "effective_post",
-        "journal", "outcome_points", "outcome_submitted", "peer_review", "post", "practice_points", "resource",
-        "result_passed", "session", "text", "video",
+        "journal", "outcome_points", "outcome_submitted", "peer_review", "post", "practice_awarded", "practice_points",
+        "resource", "result_passed", "session", "text", "video", "weighted_grade",
     }
 )  # fmt: skip
 #: The indicators that the warehouse computes.
-INDICATORS = frozenset({"login", "study", "pass"})
-SCORING = frozenset({"linear", "all_or_nothing", "awarded", "awarded_if_approved", "external_result"})
+INDICATORS = frozenset(
+    {
+        "participation", "registration", "login", "study", "course_study", "diagnostic", "selection", "workshop",
+        "assignment_submission", "assignment_pass", "resource_submission", "school_based", "pass", "pass_of_studied", "excellent",
+    }
+)  # fmt: skip
+#: Where the latest decision counts; how many decisions there were means nothing.
+_DECIDED = frozenset(
+    {
+        "assignment_passed", "course_selected", "effective_post", "outcome_points", "practice_points", "result_passed",
+        "weighted_grade",
+    }
+)  # fmt: skip
+SCORING = frozenset(
+    {"linear", "all_or_nothing", "awarded", "awarded_if_approved", "external_result", "weighted_assessments"}
+)
+#: Indicators that follow from placement and score, not from an activity.
+_DERIVED = frozenset({"participation", "pass", "pass_of_studied"})
+_NEEDED = frozenset({"login", "study", "pass"})
+_GROUPS = frozenset({"called_up", "participating"})
 _MEASURES = frozenset({"quantity", "event_count"})
 _OPERATORS = frozenset({">", ">="})
 _POSITIVE = "greater than 0"
@@ -149,6 +167,9 @@ class _Cells:
         unknown = [a for a in self._row[column].split("|") if a not in ACTIVITIES]
         if unknown:
             self.fail(column, f"{'|'.join(unknown)!r} is unknown; expected some of {', '.join(sorted(ACTIVITIES))}")
+        decided = [a for a in self._row[column].split("|") if a in _DECIDED]
+        if decided and self._row["measure"] == "event_count":
+            self.fail("measure", f"{'|'.join(decided)} is decided anew each time: use quantity")
 
 
 def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:
@@ -157,7 +178,10 @@ def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:
         cells = _Cells("assessment_rules.csv", row)
         whole = cells.number("stage_max_points", _POSITIVE, lambda v: v > 0)
         # Somebody without any activity starts at "not met" in the warehouse, so 0 may not pass.
-        needed = cells.number("stage_pass_points", f"{_POSITIVE}: 0 would be met by doing nothing", lambda v: v > 0)
+        # Empty: the stage is shown, and nobody needs to pass it.
+        needed = None
+        if row["stage_pass_points"]:
+            needed = cells.number("stage_pass_points", f"{_POSITIVE}: 0 would be met by doing nothing", lambda v: v > 0)
         points = cells.number("max_points", "0 or more", lambda v: v >= 0)
         cells.number("unit_size", _POSITIVE, lambda v: v > 0)
         cells.number("target", _POSITIVE, lambda v: v > 0)
@@ -168,6 +192,8 @@ def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:
             cells.fail("stage_pass_points", f"{needed} of {whole} points: nobody could pass")
         yield from cells.problems
         stages.setdefault(row["stage"], []).append((row, whole, needed, points))
+    if rows and not any(row["stage_pass_points"] for row in rows):
+        yield Problem("assessment_rules.csv", "no stage has points to pass at: nobody could pass", column="stage_pass_points")
     for stage, parts in stages.items():
         first = parts[0][0]
         for row, *_ in parts[1:]:
@@ -182,16 +208,31 @@ def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:
             yield Problem("assessment_rules.csv", message, first.line, "stage_max_points")
 
 
+def _check_denominator(cells: _Cells, row: Row, denominators: Mapping[str, str]) -> None:
+    of = row["denominator"]
+    if row["indicator"] == "participation" and of != "called_up":
+        cells.fail("denominator", f"{of!r}; participation is a share of called_up")
+    elif of not in _GROUPS and of not in denominators:
+        cells.fail("denominator", f"{of!r} is unknown; expected called_up, participating or an indicator of this file")
+    elif of not in _GROUPS and (denominators[of] not in _GROUPS or of == "participation"):
+        cells.fail("denominator", f"{of!r} is itself a share of another; name one of called_up or participating")
+
+
 def _check_indicators(rows: Sequence[Row]) -> Iterator[Problem]:
+    denominators = {row["indicator"]: row["denominator"] for row in rows}
     for row in rows:
         cells = _Cells("indicators.csv", row)
         cells.one_of("indicator", INDICATORS)
-        if row["activity"]:
+        _check_denominator(cells, row, denominators)
+        if row["indicator"] in _DERIVED:
+            if row["activity"]:
+                cells.fail("activity", f"{row['indicator']} follows from placement and score; leave it empty")
+        elif row["indicator"] in INDICATORS:
             cells.activities()
             cells.one_of("measure", _MEASURES)
             cells.one_of("operator", _OPERATORS)
             least = "0 or more" if row["operator"] == ">" else f"{_POSITIVE}: 0 would be met by doing nothing"
             cells.number("threshold", least, lambda v, row=row: v > 0 or (v == 0 and row["operator"] == ">"))  # type: ignore[misc]
         yield from cells.problems
-    for missing in sorted(INDICATORS - {row["indicator"] for row in rows}):
+    for missing in sorted(_NEEDED - {row["indicator"] for row in rows}):
         yield Problem("indicators.csv", f"no row for {missing}")

@@ -9,22 +9,19 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from ingest.pack_checks import Problem, Row, check_settings, check_tables
 from warehouse.errors import BadConfiguration
 
-__all__ = ["REFERENCE_COLUMNS", "Pack", "check_pack", "find_packs", "load_pack", "new_pack", "reference_tables"]
+__all__ = ["REFERENCE_COLUMNS", "Pack", "check_pack", "find_packs", "load_pack", "new_pack", "read_pack"]
 
 #: Columns of each reference file; the warehouse gets exactly these, as text.
 REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "counties": ("county_id", "label_zh", "label_en", "city_id"),
+    "counties": ("county_id", "label_zh", "label_en", "city_id", "province_id"),
     "subjects": ("subject_id", "label_zh", "label_en"),
     "school_stages": ("school_stage", "label_zh", "label_en"),
     "phases": ("phase", "label_zh", "label_en", "starts_on", "ends_on"),
@@ -48,6 +45,7 @@ REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "indicator",
         "label_zh",
         "label_en",
+        "denominator",
         "activity",
         "measure",
         "operator",
@@ -60,7 +58,7 @@ _SETTINGS = ("programme_id", "label_zh", "label_en", "timezone", "starts_on", "e
 _MORE_SETTINGS = ("assignment_pass_grade", "passing_results", "labels")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Pack:
     """One programme's settings and reference tables (rows of text, by file)."""
 
@@ -77,36 +75,52 @@ class Pack:
     tables: Mapping[str, list[dict[str, str]]]
     path: Path
     digest: str
+    files: Mapping[str, bytes]
+
+    def __repr__(self) -> str:
+        return f"<Pack {self.programme_id} {self.digest[:12]}>"
+
+    @property
+    def definition(self) -> dict[str, str]:
+        """The text of the files that say what the programme's figures mean, by name."""
+        names = ("programme.toml", *(f"{name}.csv" for name in REFERENCE_COLUMNS))
+        return {name: self.files[name].decode("utf-8-sig") for name in names}
 
     def table(self, name: str) -> list[dict[str, str]]:
         """Rows of any CSV file of the pack, also one that is no reference table."""
         if name in self.tables:
             return self.tables[name]
         problems: list[Problem] = []
-        rows = _rows(self.path / f"{name}.csv", None, problems)
+        rows = _rows(self.files, f"{name}.csv", None, problems)
         _refuse(self.path.name, problems)
         return [dict(row.values) for row in rows]
 
 
-def _rows(path: Path, columns: tuple[str, ...] | None, problems: list[Problem]) -> list[Row]:
+def _files(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (*sorted(path.glob("*.toml")), *sorted(path.glob("*.csv")))}
+
+
+def _rows(
+    files: Mapping[str, bytes], file: str, columns: tuple[str, ...] | None, problems: list[Problem]
+) -> list[Row]:
     """The rows of a file; what is wrong with its form is added to ``problems``."""
-    if not path.is_file():
-        problems.append(Problem(path.name, "missing from the pack"))
+    if file not in files:
+        problems.append(Problem(file, "missing from the pack"))
         return []
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = files[file].decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.append(Problem(path.name, f"not UTF-8 at byte {error.start}; save it as CSV UTF-8"))
+        problems.append(Problem(file, f"not UTF-8 at byte {error.start}; save it as CSV UTF-8"))
         return []
     reader = csv.DictReader(io.StringIO(text, newline=""))
     header = list(reader.fieldnames or ())
     if columns is not None:
-        problems += [Problem(path.name, "no such column in the file", 1, c) for c in columns if c not in header]
-        problems += [Problem(path.name, "unknown column", 1, c) for c in header if c not in columns]
+        problems += [Problem(file, "no such column in the file", 1, c) for c in columns if c not in header]
+        problems += [Problem(file, "unknown column", 1, c) for c in header if c not in columns]
     rows = []
     for row in reader:
         if None in row or None in row.values():
-            problems.append(Problem(path.name, f"not the {len(header)} cells of the header", reader.line_num))
+            problems.append(Problem(file, f"not the {len(header)} cells of the header", reader.line_num))
         else:
             rows.append(Row(reader.line_num, row))
     return rows
@@ -122,26 +136,28 @@ def _refuse(pack: str, problems: Sequence[Problem]) -> None:
 
 def check_pack(path: Path) -> list[Problem]:
     """Everything that is wrong with the pack in the folder ``path``."""
-    return _read(path)[2]
+    return _read(_files(path))[2]
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, list[Row]], list[Problem]]:
+def _read(files: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, list[Row]], list[Problem]]:
     problems: list[Problem] = []
     settings: dict[str, Any] = {}
-    file = path / "programme.toml"
+    file = "programme.toml"
     try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        problems.append(Problem(file.name, f"cannot be read: {error}"))
+        settings = tomllib.loads(files[file].decode("utf-8-sig"))
+    except KeyError:
+        problems.append(Problem(file, "missing from the pack"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(Problem(file, f"cannot be read: {error}"))
     else:
         missing = [name for name in _SETTINGS if name not in settings]
-        problems += [Problem(file.name, "no such setting in the file", column=name) for name in missing]
+        problems += [Problem(file, "no such setting in the file", column=name) for name in missing]
         unknown = [name for name in settings if name not in (*_SETTINGS, *_MORE_SETTINGS)]
-        problems += [Problem(file.name, "unknown setting", column=name) for name in unknown]
+        problems += [Problem(file, "unknown setting", column=name) for name in unknown]
         if not missing:
             problems += check_settings(settings)
     malformed: list[Problem] = []
-    tables = {name: _rows(path / f"{name}.csv", columns, malformed) for name, columns in REFERENCE_COLUMNS.items()}
+    tables = {name: _rows(files, f"{name}.csv", columns, malformed) for name, columns in REFERENCE_COLUMNS.items()}
     return settings, tables, [*problems, *(malformed or check_tables(tables))]
 
 
@@ -151,11 +167,20 @@ def load_pack(path: Path) -> Pack:
     Raises:
         BadConfiguration: something is wrong with it; the message lists everything, with file, row and column.
     """
-    settings, tables, problems = _read(path)
+    return read_pack(_files(path), path)
+
+
+def read_pack(files: Mapping[str, bytes], path: Path) -> Pack:
+    """The pack that ``files`` (bytes by file name) are; ``path`` says where they come from.
+
+    Raises:
+        BadConfiguration: as :func:`load_pack`.
+    """
+    settings, tables, problems = _read(files)
     _refuse(path.name, problems)
     digest = sha256()
-    for file in sorted(path.glob("*.toml")) + sorted(path.glob("*.csv")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for name, content in files.items():
+        digest.update(name.encode() + b"\0" + content + b"\0")
     return Pack(
         **{name: settings[name] for name in _SETTINGS},
         assignment_pass_grade=float(settings.get("assignment_pass_grade", 60)),
@@ -164,6 +189,7 @@ def load_pack(path: Path) -> Pack:
         tables={name: [dict(row.values) for row in rows] for name, rows in tables.items()},
         path=path,
         digest=digest.hexdigest(),
+        files=files,
     )
 
 
@@ -193,9 +219,9 @@ subject_en = "Subject"
 _NEW_ROWS: Mapping[str, tuple[str, ...]] = {
     "assessment_rules": ("online,100,60,study_time,学习时间,Study time,100,video|text,quantity,minutes,60,600,linear",),
     "indicators": (
-        "login,登录率,Login rate,session,event_count,>=,1,至少登录一次 ÷ 参训学员,at least one session ÷ participating",
-        "study,学习率,Study rate,video|text,quantity,>,0,有学习时间 ÷ 参训学员,study time above 0 ÷ participating",
-        "pass,合格率,Pass rate,,,,,合格 ÷ 参训学员,passed ÷ participating",
+        "login,登录率,Login rate,participating,session,event_count,>=,1,至少登录一次 ÷ 参训学员,at least one session ÷ participating",
+        "study,学习率,Study rate,participating,video|text,quantity,>,0,有学习时间 ÷ 参训学员,study time above 0 ÷ participating",
+        "pass,合格率,Pass rate,participating,,,,,合格 ÷ 参训学员,passed ÷ participating",
     ),
 }
 
@@ -238,35 +264,3 @@ def find_packs(extra: Path | None = None) -> dict[str, Pack]:
                 )
             packs[pack.programme_id] = pack
     return packs
-
-
-def reference_tables(packs: Mapping[str, Pack]) -> dict[str, pa.Table]:
-    """The packs' tables for the warehouse: text columns as in the files, with programme_id first."""
-    tables = {
-        name: _table(
-            ("programme_id", *columns),
-            [{"programme_id": pack.programme_id, **row} for pack in packs.values() for row in pack.tables[name]],
-        )
-        for name, columns in REFERENCE_COLUMNS.items()
-    }
-    ordered = list(packs.values())
-    tables["programmes"] = pa.table(
-        {
-            "programme_id": pa.array([p.programme_id for p in ordered], pa.string()),
-            "label_zh": pa.array([p.label_zh for p in ordered], pa.string()),
-            "label_en": pa.array([p.label_en for p in ordered], pa.string()),
-            "timezone": pa.array([p.timezone for p in ordered], pa.string()),
-            "starts_on": pa.array([p.starts_on for p in ordered], pa.date32()),
-            "ends_on": pa.array([p.ends_on for p in ordered], pa.date32()),
-            "report_on": pa.array([p.report_on for p in ordered], pa.date32()),
-            "assignment_pass_grade": pa.array(
-                [Decimal(str(p.assignment_pass_grade)) for p in ordered], pa.decimal128(9, 3)
-            ),
-            "passing_results": pa.array(["|".join(p.passing_results) for p in ordered], pa.string()),
-        }
-    )
-    return tables
-
-
-def _table(columns: tuple[str, ...], rows: list[dict[str, str]]) -> pa.Table:
-    return pa.table({c: pa.array([row.get(c) for row in rows], pa.string()) for c in columns})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from ingest.packs import reference_tables
+from ingest.definitions import reference_tables
 from ingest.sink import BatchReport, Sink, SinkOptions
 from ingest.sources.simulate import simulate
 from ingest.sources.simulate.names import invented_people

@@ -6,13 +6,14 @@ Reads raw records; answers who takes part, has logged in, studied and passed at 
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,27 @@ class Event:
         return self.on <= day and (self.voided_on is None or max(self.voided_on, self.on) > day)
 
 
+#: Breakdown → the places whose values make a cell.
+BREAKDOWNS: dict[str, tuple[str, ...]] = {
+    "programme": (),
+    **{d.removesuffix("_id"): (d,) for d in ("province_id", "city_id", "county_id", "school_id", "class_id", "subject_id")},
+    **{d: (d,) for d in ("school_stage", "tier", "gender")},
+    "city_subject": ("city_id", "subject_id"),
+    "county_subject_school_stage": ("county_id", "subject_id", "school_stage"),
+    **{
+        f"{a.removesuffix('_id')}_{b.removesuffix('_id')}": (a, b)
+        for a, b in itertools.combinations(("county_id", "subject_id", "school_stage", "tier", "gender"), 2)
+    },
+}
+#: Everything that a cell counts.
+COUNTS = (
+    "called_up", "participating", "participation", "registration", "login", "study", "course_study", "diagnostic", "selection",
+    "workshop", "assignment_submission", "assignment_pass", "resource_submission", "school_based", "pass", "pass_of_studied",
+    "excellent",
+)  # fmt: skip
+Cell = tuple[str | None, ...]
+
+
 class Rules:
     """A pack's folder, read again by other means."""
 
@@ -64,6 +86,8 @@ class Rules:
             self.components = list(csv.DictReader(file))
         with (folder / "indicators.csv").open(encoding="utf-8") as file:
             self.indicators = {r["indicator"]: r for r in csv.DictReader(file)}
+        with (folder / "counties.csv").open(encoding="utf-8") as file:
+            self.counties = {r["county_id"]: r for r in csv.DictReader(file)}
 
 
 @dataclass
@@ -77,14 +101,26 @@ class Standing:
 @dataclass
 class Oracle:
     rules: Rules
+    versions: list[tuple[date, Rules]]
     standing: Standing = field(default_factory=Standing)
     by_enrolment: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def read(cls, records: Iterable[Raw], rules: Rules, programme_id: str) -> Oracle:
-        oracle = cls(rules)
+    def read(
+        cls,
+        records: Iterable[Raw],
+        rules: Rules,
+        programme_id: str,
+        *,
+        later: Iterable[tuple[date, Rules]] = (),
+        recorded_before: datetime | None = None,
+    ) -> Oracle:
+        oracle = cls(rules, [(date.min, rules), *later])
         events: dict[str, Event] = {}
         for raw in sorted(records, key=lambda r: r.arrival):
+            recorded = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=raw.recorded_at_us)
+            if recorded_before is not None and recorded >= recorded_before:
+                continue
             try:
                 body = json.loads(raw.value)
             except ValueError:
@@ -99,7 +135,6 @@ class Oracle:
                     oracle.standing.conflicts += 1
                 continue
             at = datetime.fromisoformat(body["occurred_at"]).astimezone(UTC)
-            recorded = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=raw.recorded_at_us)
             events[body["event_id"]] = Event(
                 raw, body, at.astimezone(rules.zone).date(), recorded.astimezone(rules.zone).date(), at
             )
@@ -119,45 +154,76 @@ class Oracle:
                 oracle.standing.waiting += 1
         return oracle
 
-    def status(self, day: date) -> dict[tuple[str, str | None, str | None], tuple[int, int, int, int, int]]:
-        """(breakdown, key, second key) → (called up, participating, login, study, pass), empty cells left out."""
-        cells: dict[tuple[str, str | None, str | None], Counter[str]] = defaultdict(Counter)
+    def status(self, day: date) -> dict[Cell, tuple[int, ...]]:
+        """(breakdown, its places) → COUNTS, empty cells left out."""
+        cells: dict[Cell, Counter[str]] = defaultdict(Counter)
         for events in self.by_enrolment.values():
             state = self._enrolment(events, day)
             if state is None:
                 continue
             place, flags = state
-            county, subject = place.get("county_id"), place.get("subject_id")
-            for cell in (
-                ("programme", None, None),
-                ("county", county, None),
-                ("subject", subject, None),
-                ("class", place.get("class_id"), None),
-                ("school_stage", place.get("school_stage"), None),
-                ("county_subject", county, subject),
-            ):
-                cells[cell].update(flags)
-        names = ("called_up", "participating", "login", "study", "pass")
-        return {cell: found for cell, c in cells.items() if any(found := tuple(c[n] for n in names))}  # type: ignore[misc]
+            for breakdown, parts in BREAKDOWNS.items():
+                cells[breakdown, *(place.get(part) for part in parts)].update(flags)
+        return {cell: found for cell, c in cells.items() if any(found := tuple(c[n] for n in COUNTS))}
 
     def _enrolment(self, events: list[Event], day: date) -> tuple[dict[str, Any], Counter[str]] | None:
+        rules = self.rules_on(day)
         standing = [e for e in events if e.stands(day)]
         placings = [e for e in standing if e.body["event_type"] in ("enrolment.opened", "enrolment.transferred")]
         taking = [e for e in standing if e.body["event_type"] in ("enrolment.opened", "enrolment.withdrawn")]
         opened = [e for e in standing if e.body["event_type"] == "enrolment.opened"]
-        place = max(placings, key=lambda e: e.order).payload if placings else {}
+        tiers = [e for e in standing if e.body["event_type"] in ("diagnostic.submitted", "diagnostic.tier_changed")]
+        place = dict(max(placings, key=lambda e: e.order).payload) if placings else {}
+        county = self.rules.counties.get(place.get("county_id") or "", {})
+        place["city_id"], place["province_id"] = county.get("city_id") or None, county.get("province_id") or None
+        place["tier"] = max(tiers, key=lambda e: e.order).payload["tier"] if tiers else None
+        told = [e for e in opened if e.payload.get("gender") is not None]
+        place["gender"] = max(told, key=lambda e: e.order).payload["gender"] if told else None
         flags: Counter[str] = Counter()
         if opened and max(opened, key=lambda e: e.order).payload.get("is_called_up", True) in (True, None):
             flags["called_up"] = 1
         if taking and max(taking, key=lambda e: e.order).body["event_type"] == "enrolment.opened":
             flags["participating"] = 1
-            amounts = self._amounts(standing)
-            for name in ("login", "study"):
-                flags[name] = int(self._meets(self.rules.indicators[name], amounts))
-            flags["pass"] = int(self._passes(amounts))
+        amounts = self._amounts(standing, rules)
+        met = {name: self._meets(row, amounts) for name, row in rules.indicators.items() if row["activity"]}
+        met |= {"participation": bool(flags["participating"]), "pass": self._passes(amounts, rules)}
+        met["pass_of_studied"] = met["pass"]
+        for name, row in rules.indicators.items():
+            of, counts = row["denominator"], met[name]
+            while of not in ("called_up", "participating"):
+                counts, of = counts and met[of], rules.indicators[of]["denominator"]
+            flags[name] = int(counts and bool(flags[of]))
         return place, flags
 
-    def _amounts(self, standing: list[Event]) -> dict[str, tuple[int, Fraction]]:
+    def scores(self, day: date) -> dict[str, dict[str, Any]]:
+        """Enrolment → its components, stages and score card at the end of a date."""
+        found = {}
+        rules = self.rules_on(day)
+        for enrolment, events in self.by_enrolment.items():
+            if min(e.on for e in events if e.body["event_type"] == "enrolment.opened") > day:
+                continue
+            amounts = self._amounts([e for e in events if e.stands(day)], rules)
+            cards = {c["component"]: self._component(c, amounts) for c in rules.components}
+            stages = {}
+            for c in rules.components:
+                points = sum((cards[k["component"]][1] for k in rules.components if k["stage"] == c["stage"]), Decimal(0))
+                needed = Decimal(c["stage_pass_points"]) if c["stage_pass_points"] else None
+                missing = max(Decimal(0), (needed or Decimal(0)) - points)
+                stages[c["stage"]] = (points, missing, None if needed is None else points >= needed)
+            total = (
+                sum((s[0] for s in stages.values()), Decimal(0)),
+                sum((s[1] for s in stages.values()), Decimal(0)),
+                sum(1 for s in stages.values() if s[2]),
+                all(s[2] is not False for s in stages.values()),
+            )
+            found[enrolment] = {"components": cards, "stages": stages, "card": total}
+        return found
+
+    def rules_on(self, day: date) -> Rules:
+        """The definitions that apply to a date."""
+        return [rules for start, rules in self.versions if start <= day][-1]
+
+    def _amounts(self, standing: list[Event], rules: Rules) -> dict[str, tuple[int, Fraction]]:
         """activity → (how many events, how much)."""
         found: dict[str, list[Fraction]] = defaultdict(list)
         decided: dict[tuple[str, str], list[tuple[Any, Fraction]]] = defaultdict(list)
@@ -174,10 +240,13 @@ class Oracle:
                     found["text"].append(_thousandths(p["read_s"]))
                 case "content.accessed":
                     found["content"].append(Fraction(p["click_count"]))
-                case "journal.published":
-                    found["journal"].append(Fraction(1))
-                case "peer_review.submitted":
-                    found["peer_review"].append(Fraction(1))
+                case (
+                    "journal.published" | "peer_review.submitted" | "assignment.submitted" | "resource.shared"
+                    | "diagnostic.submitted" | "outcome.submitted" | "award.granted"
+                ):  # fmt: skip
+                    found[_PLAIN[kind]].append(Fraction(1))
+                case "course.selected" | "course.deselected":
+                    decided["course_selected", p["course_id"]].append((e.order, Fraction(int(kind == "course.selected"))))
                 case "post.published":
                     value = Fraction(0 if p.get("is_effective") is False else 1)
                     decided["effective_post", p["post_id"]].append(((0, *e.order), value))
@@ -188,16 +257,19 @@ class Oracle:
                         decided["effective_post", p["post_id"]].append(((rank, *e.order), value))
                 case "assignment.graded":
                     if p["is_final"]:
-                        value = Fraction(int(p["grade"] >= self.rules.pass_grade))
+                        value = Fraction(int(p["grade"] >= rules.pass_grade))
                         decided["assignment_passed", p["assignment_id"]].append((e.order, value))
+                        weighted = Decimal(str(p["grade"])) * Decimal(str(p.get("weight_pct") or 0)) / 100
+                        decided["weighted_grade", p["assignment_id"]].append((e.order, _thousandths(weighted)))
                 case "practice.awarded":
+                    found["practice_awarded"].append(Fraction(1))
                     decided["practice_points", ""].append((e.order, _thousandths(p["points"])))
                 case "outcome.approved":
                     decided["outcome_points", ""].append((e.order, _thousandths(p["points"])))
                 case "outcome.rejected":
                     decided["outcome_points", ""].append((e.order, Fraction(0)))
                 case "result.recorded":
-                    value = Fraction(int(p["result"] in self.rules.passing))
+                    value = Fraction(int(p["result"] in rules.passing))
                     decided["result_passed", ""].append((e.order, value))
         for (activity, _), decisions in decided.items():
             found[activity].append(max(decisions)[1])
@@ -213,26 +285,40 @@ class Oracle:
         threshold = Fraction(indicator["threshold"])
         return total > threshold if indicator["operator"] == ">" else total >= threshold
 
-    def _passes(self, amounts: dict[str, tuple[int, Fraction]]) -> bool:
+    def _component(self, c: dict[str, str], amounts: dict[str, tuple[int, Fraction]]) -> tuple[Any, ...]:
+        """What was achieved, points, things to do for full points, clipped or not."""
+        achieved = max(Fraction(0), self._sum(c["activity"], c["measure"], amounts))
+        target = Fraction(c["target"]) * Fraction(c["unit_size"])
+        most = Fraction(c["max_points"])
+        goal = target
+        match c["scoring"]:
+            case "linear" | "weighted_assessments":
+                exact = most * min(Fraction(1), achieved / target)
+            case "awarded" | "awarded_if_approved":
+                exact, goal = min(achieved, most), most
+            case _:
+                exact = most if achieved >= target else Fraction(0)
+        points = (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal("0.000001"), ROUND_HALF_UP)
+        left = max(Fraction(0), goal - achieved) / Fraction(c["unit_size"])
+        todo = int((Decimal(left.numerator) / Decimal(left.denominator)).to_integral_value(ROUND_CEILING))
+        return achieved, points, todo, c["scoring"].startswith("awarded") and achieved > most
+
+    def _passes(self, amounts: dict[str, tuple[int, Fraction]], rules: Rules) -> bool:
         points: dict[str, Decimal] = defaultdict(Decimal)
-        needed = {c["stage"]: Decimal(c["stage_pass_points"]) for c in self.rules.components}
-        for c in self.rules.components:
-            achieved = max(Fraction(0), self._sum(c["activity"], c["measure"], amounts))
-            target = Fraction(c["target"]) * Fraction(c["unit_size"])
-            most = Fraction(c["max_points"])
-            match c["scoring"]:
-                case "linear":
-                    exact = most * min(Fraction(1), achieved / target)
-                case "awarded" | "awarded_if_approved":
-                    exact = min(achieved, most)
-                case _:
-                    exact = most if achieved >= target else Fraction(0)
-            value = Decimal(exact.numerator) / Decimal(exact.denominator)
-            points[c["stage"]] += value.quantize(Decimal("0.000001"), ROUND_HALF_UP)
+        for c in rules.components:
+            points[c["stage"]] += self._component(c, amounts)[1]
+        needed = {c["stage"]: Decimal(c["stage_pass_points"]) for c in rules.components if c["stage_pass_points"]}
         return all(points[stage] >= least for stage, least in needed.items())
 
 
-def _thousandths(value: float) -> Fraction:
+_PLAIN = {
+    "journal.published": "journal", "peer_review.submitted": "peer_review", "assignment.submitted": "assignment_submitted",
+    "resource.shared": "resource", "diagnostic.submitted": "diagnostic", "outcome.submitted": "outcome_submitted",
+    "award.granted": "award",
+}  # fmt: skip
+
+
+def _thousandths(value: float | Decimal) -> Fraction:
     return Fraction(str(Decimal(str(value)).quantize(Decimal("0.001"), ROUND_HALF_UP)))
 
 

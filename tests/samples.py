@@ -63,6 +63,8 @@ def sample(kind: inspect.Type, name: str) -> Any:
             return "11111111-2222-4333-8444-555555555555"
         if kind.max_length == 64:
             return "Sgrader12345"
+        if kind.max_length == 10:
+            return "2017-10-10"
         return f"{name.removesuffix('_id')}-1" if kind.min_length else "because"
     if isinstance(kind, inspect.IntType):
         return int(kind.ge or 0) + 1
@@ -93,6 +95,8 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
     if isinstance(kind, inspect.StrType):
         if kind.max_length == 36:
             return st.uuids().map(str)
+        if kind.max_length == 10:
+            return st.dates().map(str)
         if kind.max_length == 64:
             return st.text(alphabet=string.ascii_letters + string.digits + "_-", min_size=8, max_size=64)
         return _texts | st.sampled_from(["12", "true", "-", "{}", "null", "天水", "a" * 200])

@@ -44,11 +44,19 @@ def publish(candidate: Path, published: Path, info: BuildInfo) -> None:
         ).fetchall()
         for schema, table in tables:
             con.execute(f"create table fresh.{schema}.{table} as from private.{schema}.{table}")
+        con.execute("use fresh.marts")
+        views = con.execute(
+            "select sql from duckdb_views() where database_name = 'private' and schema_name = 'marts' order by view_oid"
+        ).fetchall()
+        for (sql,) in views:
+            # A view names the file it was made in; here it reads its neighbours.
+            con.execute(sql.replace(f"{candidate.stem}.", ""))
         con.execute(
             "create table fresh.marts.build_info as select ?::varchar as build_id, ?::timestamptz as built_at,"
             " ?::bigint as lake_version, ?::varchar as next_offsets, ?::varchar as definitions",
             [info.build_id, info.built_at, info.lake_version, json.dumps(info.next_offsets), info.definitions],
         )
+        con.execute("use memory")
         con.execute("checkpoint fresh")
         con.execute("detach fresh")
     with fresh.open("rb") as file:

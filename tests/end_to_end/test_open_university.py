@@ -14,8 +14,8 @@ import pytest
 from pipelines import imports, steps
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
-from tests.oracle import Oracle, Rules
-from tests.warehouse_help import raw_records, status_cells
+from tests.oracle import COUNTS, Oracle, Rules
+from tests.warehouse_help import raw_records, scores_of, status_cells
 from warehouse.build import BuildOptions
 from warehouse.query import connect
 
@@ -64,10 +64,10 @@ def test_pass_rates_by_region_and_presentation_are_those_of_the_files(workspace:
                 expected[cell][i] += n
     found = status_cells(workspace.warehouse.published, PROGRAMME, END)
     for (breakdown, key), (called, taking, passed) in expected.items():
-        counts = found[breakdown, key or None, None]
-        assert (counts[0], counts[1], counts[4]) == (called, taking, passed), (breakdown, key)
+        counts = dict(zip(COUNTS, found[(breakdown, key) if key else (breakdown,)], strict=True))
+        assert (counts["called_up"], counts["participating"], counts["pass"]) == (called, taking, passed), (breakdown, key)
     assert len([c for c in found if c[0] == "class"]) == 22
-    assert found["programme", None, None][0] == 32_593
+    assert found["programme",][0] == 32_593
 
 
 def test_every_cell_is_the_oracles(workspace: Workspace) -> None:
@@ -76,6 +76,8 @@ def test_every_cell_is_the_oracles(workspace: Workspace) -> None:
     )
     for day in (date(2013, 1, 15), date(2013, 9, 1), date(2014, 3, 3), END):
         assert status_cells(workspace.warehouse.published, PROGRAMME, day) == oracle.status(day), day
+        with connect(workspace.warehouse.published) as con:
+            assert scores_of(con, PROGRAMME, day) == oracle.scores(day), day
 
 
 def test_clicks_and_active_days_where_the_slice_is_complete(workspace: Workspace, shared_data: Path) -> None:

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack, reference_tables
+from ingest.definitions import reference_tables
+from ingest.packs import Pack
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from tests.conftest import ROOT

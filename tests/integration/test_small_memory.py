@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack, reference_tables
+from ingest.definitions import reference_tables
+from ingest.packs import Pack
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from tests.warehouse_help import marts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import shutil
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,11 +20,12 @@ from hypothesis import strategies as st
 
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack, reference_tables
+from ingest.definitions import Loaded, reference_tables, timeline
+from ingest.packs import Pack, load_pack
 from ingest.sink import Sink, SinkOptions
 from tests import samples
 from tests.oracle import Oracle, Rules
-from tests.warehouse_help import cells_of, marts, raw_records
+from tests.warehouse_help import cells_of, marts, raw_records, scores_of
 from warehouse.build import BuildOptions, Warehouse
 from warehouse.lake import Lake
 from warehouse.query import connect
@@ -50,12 +52,13 @@ def random_programme(rng: random.Random, programme_id: str) -> list[dict[str, An
         return {
             "enrolment_id": enrolment, "class_id": rng.choice(["c1", "c2"]), "county_id": rng.choice(["qinzhou", "wushan", None]),
             "subject_id": rng.choice(["chinese", "数学"]), "school_stage": rng.choice(["primary", None]),
+            "school_id": rng.choice(["s1", "s2", None]),
         }  # fmt: skip
 
     for n in range(rng.randrange(1, 5)):
         e = f"e{n}"
         if rng.random() < 0.85:
-            add("enrolment.opened", placement(e) | {"is_called_up": rng.choice([True, False, None])})
+            add("enrolment.opened", placement(e) | {"is_called_up": rng.choice([True, False, None]), "gender": rng.choice("FM")})
         if rng.random() < 0.3:
             add("enrolment.transferred", placement(e))
         if rng.random() < 0.25:
@@ -90,12 +93,27 @@ def random_programme(rng: random.Random, programme_id: str) -> list[dict[str, An
                 )
             if rng.random() < 0.1:
                 add("post.voided", {"enrolment_id": e, "post_id": f"{e}-p{k}"}, staff=True)
+        for tier in rng.sample(["basic", "intermediate", "advanced"], rng.choice([0, 0, 1, 2])):
+            if rng.random() < 0.6:
+                add("diagnostic.submitted", {"enrolment_id": e, "answers": ["A"], "score": 50, "tier": tier})
+            else:
+                add("diagnostic.tier_changed", {"enrolment_id": e, "tier": tier})
+        for _ in range(rng.randrange(0, 4)):
+            kind = rng.choice(["course.selected", "course.deselected"])
+            add(kind, {"enrolment_id": e, "course_id": rng.choice("kl")})
+        for kind, payload in (
+            ("assignment.submitted", {"assignment_id": "a"}), ("resource.shared", {"resource_id": "r", "kind": "slides"}),
+            ("outcome.submitted", {"document_id": "d"}), ("award.granted", {"kind": "excellent_learner"}),
+        ):  # fmt: skip
+            if rng.random() < 0.4:
+                add(kind, {"enrolment_id": e, **payload})
         for _ in range(rng.randrange(0, 4)):
             grade = {
                 "enrolment_id": e,
                 "assignment_id": rng.choice("ab"),
                 "grade": rng.choice([30, 59.5, 60, 90]),
                 "is_final": rng.random() < 0.7,
+                "weight_pct": rng.choice([None, 7.5, 33.333]),
             }
             add("assignment.graded", grade, staff=True)
         for _ in range(rng.randrange(0, 3)):
@@ -134,6 +152,28 @@ def sink_in_batches(log: SqliteLog, lake: Lake, size: int) -> None:
     sink.close()
 
 
+#: From here on every other programme has other definitions.
+CHANGED = date(2017, 10, 21)
+
+
+def changed_pack(pack: Pack, folder: Path) -> Pack:
+    """The same programme with another pass grade, other thresholds, rules and denominators."""
+    shutil.copytree(pack.path, folder)
+    for name, old, new in (
+        ("programme.toml", "assignment_pass_grade = 60", "assignment_pass_grade = 40"),
+        ("indicators.csv", ",session,event_count,>=,1,至少登录一次的参", ",session,event_count,>=,2,至少登录两次的参"),
+        ("indicators.csv", "Selection rate,participating", "Selection rate,login"),
+        ("indicators.csv", "Workshop participation rate,participating", "Workshop participation rate,called_up"),
+        ("assessment_rules.csv", ",1620,linear", ",20,linear"),
+        ("assessment_rules.csv", "5,peer_review,quantity,reviews,1,10,linear", "5,weighted_grade,quantity,percent,1,60,weighted_assessments"),
+        ("assessment_rules.csv", "school_based,40,24,practice", "practice,20,,practice"),
+        ("assessment_rules.csv", "school_based,40,24,outcome", "school_based,20,12,outcome"),
+    ):  # fmt: skip
+        text = (folder / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+    return load_pack(folder)
+
+
 def packs_like(pack: Pack, names: list[str]) -> dict[str, Pack]:
     return {name: replace(pack, programme_id=name) for name in names}
 
@@ -150,7 +190,11 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     folder = tmp_path_factory.mktemp("any-order")
     names = [f"programme-{n}" for n in range(PROGRAMMES)]
     records = arrivals(rng, [e for name in names for e in random_programme(rng, name)])
-    reference = reference_tables(packs_like(packs["tianshui-2017"], names))
+    pack = packs["tianshui-2017"]
+    changed = changed_pack(pack, folder / "changed")
+    loaded = datetime(2017, 10, 20, tzinfo=UTC)
+    versions = timeline([Loaded(pack, START, START.date()), Loaded(changed, loaded, CHANGED)])
+    reference = reference_tables(packs_like(pack, names), {name: versions for name in names[::2]})
 
     # Piecemeal: several builds, each on what had come by then.
     log, lake = SqliteLog(folder / "log.sqlite", partitions=partitions), Lake(str(folder / "lake"))
@@ -167,10 +211,10 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     assert marts(piecemeal.published) == marts(at_once.published)
 
     raws = raw_records(folder / "log.sqlite")
-    rules = Rules(packs["tianshui-2017"].path)
+    rules, later = Rules(pack.path), [(CHANGED, Rules(changed.path))]
     with connect(at_once.published) as con:
-        for name in names:
-            oracle = Oracle.read(raws, rules, name)
+        for number, name in enumerate(names):
+            oracle = Oracle.read(raws, rules, name, later=() if number % 2 else later)
             found = con.execute(
                 "select coalesce(sum(counted_count), 0), coalesce(sum(repeat_count), 0), coalesce(sum(conflict_count), 0),"
                 " coalesce(sum(waiting_count), 0) from rpt_event_accounting where programme_id = ?", [name],
@@ -179,6 +223,7 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
             assert found == (s.counted, s.repeats, s.conflicts, s.waiting)
             for day in [date(2017, 10, 8) + timedelta(days=d) for d in (0, 2, 9, 17, 30, 41, 60)]:
                 assert cells_of(con, name, day) == oracle.status(day), (name, day)
+                assert scores_of(con, name, day) == oracle.scores(day), (name, day)
 
     # Other arrivals of the same events, by other partitions: the same status.
     other_log = SqliteLog(folder / "other.sqlite", partitions=3)
@@ -190,7 +235,7 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     log.close()
     other_log.close()
     left, right = marts(other.published), marts(at_once.published)
-    for name in ("rpt_status", "fct_enrolment_days", "dim_enrolments", "rpt_event_accounting"):
+    for name in ("rpt_status", "fct_enrolment_days", "fct_scorecards", "dim_enrolments", "rpt_event_accounting"):
         assert left[name] == right[name], name
 
 

@@ -36,7 +36,17 @@
 {% macro duckdb__unpack_list(list, name) -%}unnest(string_split({{ list }}, '|')) as {{ name }}{%- endmacro %}
 {% macro spark__unpack_list(list, name) -%}explode(split({{ list }}, '[|]')) as {{ name }}{%- endmacro %}
 
-{#- The value of `column` in the row that comes last by `ordering` columns. -#}
+{#- The value of `column`, null too, in the row that comes last by `ordering` columns. -#}
 {% macro last_by(column, ordering) -%}{{ adapter.dispatch('last_by')(column, ordering) }}{%- endmacro %}
-{% macro duckdb__last_by(column, ordering) -%}arg_max({{ column }}, row({{ ordering | join(', ') }})){%- endmacro %}
+{% macro duckdb__last_by(column, ordering) -%}arg_max_null({{ column }}, row({{ ordering | join(', ') }})){%- endmacro %}
 {% macro spark__last_by(column, ordering) -%}max_by({{ column }}, struct({{ ordering | join(', ') }})){%- endmacro %}
+
+{#- Whole-number quotient, rounded up, of a non-negative number and a positive one. -#}
+{% macro quotient_up(numerator, denominator) -%}{{ adapter.dispatch('quotient_up')(numerator, denominator) }}{%- endmacro %}
+{% macro duckdb__quotient_up(numerator, denominator) -%}(({{ numerator }} + {{ denominator }} - 1) // {{ denominator }}){%- endmacro %}
+{% macro spark__quotient_up(numerator, denominator) -%}(({{ numerator }} + {{ denominator }} - 1) div {{ denominator }}){%- endmacro %}
+
+{#- Columns as one value; its members go by the columns' names. -#}
+{% macro record(columns) -%}{{ adapter.dispatch('record')(columns) }}{%- endmacro %}
+{% macro duckdb__record(columns) -%}struct_pack({% for c in columns %}{{ c }} := {{ c }}{{ ", " if not loop.last }}{% endfor %}){%- endmacro %}
+{% macro spark__record(columns) -%}struct({{ columns | join(', ') }}){%- endmacro %}

@@ -3,7 +3,7 @@
     'session.started': 'session', 'video.watched': 'video', 'text.read': 'text', 'content.accessed': 'content',
     'journal.published': 'journal', 'assignment.submitted': 'assignment_submitted',
     'peer_review.submitted': 'peer_review', 'resource.shared': 'resource', 'diagnostic.submitted': 'diagnostic',
-    'course.selected': 'course_selected', 'post.published': 'post', 'outcome.submitted': 'outcome_submitted',
+    'post.published': 'post', 'practice.awarded': 'practice_awarded', 'outcome.submitted': 'outcome_submitted',
     'award.granted': 'award'
 } %}
 

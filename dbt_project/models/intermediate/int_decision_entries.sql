@@ -8,7 +8,7 @@ with events as (
     from {{ ref('int_events_in_play') }}
     where event_type in (
         'post.published', 'post.judged', 'post.voided', 'assignment.graded', 'practice.awarded',
-        'outcome.approved', 'outcome.rejected', 'result.recorded'
+        'outcome.approved', 'outcome.rejected', 'result.recorded', 'course.selected', 'course.deselected'
     )
 ),
 
@@ -16,8 +16,16 @@ voids as (
     select * from {{ ref('int_event_voids') }}
 ),
 
-programmes as (
-    select * from {{ source('reference', 'programmes') }}
+-- What passes is the definition's; one that came later decides again on the day it applies from.
+definitions as (
+    select * from {{ source('reference', 'definitions') }}
+),
+
+regraded as (
+    select programme_id
+    from definitions
+    group by programme_id
+    having count(distinct assignment_pass_grade) > 1 or count(distinct passing_results) > 1
 ),
 
 posts as (
@@ -40,48 +48,74 @@ decisions as (
             when event_type = 'post.judged' and is_effective then 1
             else 0
         end as value,
-        case event_type when 'post.published' then 0 when 'post.judged' then 1 else 2 end as precedence
+        case event_type when 'post.published' then 0 when 'post.judged' then 1 else 2 end as precedence,
+        0 as definition_version
     from posts
     where published_on is not null
     union all
     select
         events.programme_id, events.enrolment_id, 'assignment_passed', events.assignment_id, events.event_id,
-        events.occurred_on, events.occurred_at, events.recorded_at, events.log_partition, events.log_offset,
-        case when events.grade >= coalesce(programmes.assignment_pass_grade, 60) then 1 else 0 end,
-        0
+        greatest(events.occurred_on, definitions.applies_from_on), events.occurred_at, events.recorded_at,
+        events.log_partition, events.log_offset,
+        case when events.grade >= definitions.assignment_pass_grade then 1 else 0 end,
+        0, definitions.version
     from events
-    left join programmes on events.programme_id = programmes.programme_id
+    inner join definitions
+        on events.programme_id = definitions.programme_id
+            and (definitions.applies_to_on is null or events.occurred_on < definitions.applies_to_on)
     where events.event_type = 'assignment.graded' and events.is_final
     union all
     select
+        programme_id, enrolment_id, 'weighted_grade', assignment_id, event_id,
+        occurred_on, occurred_at, recorded_at, log_partition, log_offset,
+        cast({{ rounded_quotient(
+            'cast(grade * 1000 as bigint) * cast(coalesce(weight_pct, 0) * 1000 as bigint)', '100000', 0
+        ) }} as decimal(18, 0)) * cast(0.001 as decimal(4, 3)), 0, 0
+    from events
+    where event_type = 'assignment.graded' and is_final
+    union all
+    select
+        programme_id, enrolment_id, 'course_selected', course_id, event_id,
+        occurred_on, occurred_at, recorded_at, log_partition, log_offset,
+        case when event_type = 'course.selected' then 1 else 0 end, 0, 0
+    from events
+    where event_type in ('course.selected', 'course.deselected')
+    union all
+    select
         programme_id, enrolment_id, 'practice_points', 'practice', event_id,
-        occurred_on, occurred_at, recorded_at, log_partition, log_offset, points, 0
+        occurred_on, occurred_at, recorded_at, log_partition, log_offset, points, 0, 0
     from events
     where event_type = 'practice.awarded'
     union all
     select
         programme_id, enrolment_id, 'outcome_points', 'outcome', event_id,
         occurred_on, occurred_at, recorded_at, log_partition, log_offset,
-        case when event_type = 'outcome.approved' then points else 0 end, 0
+        case when event_type = 'outcome.approved' then points else 0 end, 0, 0
     from events
     where event_type in ('outcome.approved', 'outcome.rejected')
     union all
     select
         events.programme_id, events.enrolment_id, 'result_passed', 'result', events.event_id,
-        events.occurred_on, events.occurred_at, events.recorded_at, events.log_partition, events.log_offset,
-        case when {{ in_list(json_text('events.details', 'result'), 'programmes.passing_results') }} then 1 else 0 end,
-        0
+        greatest(events.occurred_on, definitions.applies_from_on), events.occurred_at, events.recorded_at,
+        events.log_partition, events.log_offset,
+        case when {{ in_list(json_text('events.details', 'result'), 'definitions.passing_results') }} then 1 else 0 end,
+        0, definitions.version
     from events
-    left join programmes on events.programme_id = programmes.programme_id
+    inner join definitions
+        on events.programme_id = definitions.programme_id
+            and (definitions.applies_to_on is null or events.occurred_on < definitions.applies_to_on)
     where events.event_type = 'result.recorded'
 ),
 
 -- A voided decision stands from its day until the day of its void; then the one before it does.
--- So each day on which anything changes is looked at on its own.
+-- A later definition looks at a decision anew, and a withdrawn post outweighs judgements that come
+-- after. So each day on which anything changes is looked at on its own.
 contested as (
     select distinct decisions.programme_id, decisions.enrolment_id, decisions.activity, decisions.thing
     from decisions
-    inner join voids on decisions.event_id = voids.voided_event_id
+    left join voids on decisions.event_id = voids.voided_event_id
+    left join regraded on decisions.programme_id = regraded.programme_id and decisions.definition_version > 0
+    where voids.voided_event_id is not null or regraded.programme_id is not null or decisions.precedence = 2
 ),
 
 plain_changes as (
@@ -102,7 +136,9 @@ plain_changes as (
 ),
 
 contested_decisions as (
-    select decisions.*, greatest(voids.voided_on, decisions.decided_on) as voided_on
+    select
+        decisions.*,
+        case when voids.voided_on is not null then greatest(voids.voided_on, decisions.decided_on) end as voided_on
     from decisions
     inner join contested
         on decisions.programme_id = contested.programme_id and decisions.enrolment_id = contested.enrolment_id
@@ -121,7 +157,7 @@ contested_states as (
         days.programme_id, days.enrolment_id, days.activity, days.thing, days.day_on,
         -- With its publication voided, a post's judgements count for nothing.
         case when min(d.precedence) = 0 then {{ last_by('d.value', [
-            'd.precedence', 'd.occurred_at', 'd.recorded_at', 'd.log_partition', 'd.log_offset'
+            'd.precedence', 'd.occurred_at', 'd.recorded_at', 'd.log_partition', 'd.log_offset', 'd.definition_version'
         ]) }} else 0 end as value
     from contested_days as days
     left join contested_decisions as d

@@ -1,9 +1,9 @@
 -- Where an enrolment stands and whether it takes part, from each day on which that changes.
--- A voided opening, transfer or withdrawal counts until the day its void was recorded.
+-- A voided opening, transfer, withdrawal or diagnostic counts until the day its void was recorded.
 
 {%- set fields = {
     'class_id': 'VARCHAR', 'school_id': 'VARCHAR', 'county_id': 'VARCHAR', 'subject_id': 'VARCHAR',
-    'school_stage': 'VARCHAR', 'is_called_up': 'BOOLEAN', 'gender': 'VARCHAR'
+    'school_stage': 'VARCHAR', 'is_called_up': 'BOOLEAN', 'gender': 'VARCHAR', 'tier': 'VARCHAR'
 } %}
 
 with events as (
@@ -14,7 +14,9 @@ with events as (
         case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
     from {{ ref('int_events_counted') }} as events
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
-    where events.event_type in ('enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn')
+    where events.event_type in (
+        'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'diagnostic.submitted', 'diagnostic.tier_changed'
+    )
 ),
 
 opened as (
@@ -32,7 +34,7 @@ standing as (
         days.day_on, events.programme_id, events.enrolment_id, events.event_type, events.occurred_at,
         events.recorded_at, events.log_partition, events.log_offset, coalesce(events.body.is_called_up, true) as is_called_up,
         events.body.gender, events.body.class_id, events.body.school_id, events.body.county_id,
-        events.body.subject_id, events.body.school_stage
+        events.body.subject_id, events.body.school_stage, events.body.tier
     from days
     inner join events
         on days.programme_id = events.programme_id and days.enrolment_id = events.enrolment_id
@@ -57,7 +59,7 @@ calls as (
     select
         programme_id, enrolment_id, day_on,
         {{ last_by('is_called_up', arrival) }} as is_called_up,
-        {{ last_by('gender', arrival) }} as gender
+        {{ last_by('gender', arrival) }} filter (where gender is not null) as gender
     from standing
     where event_type = 'enrolment.opened'
     group by programme_id, enrolment_id, day_on
@@ -66,9 +68,16 @@ calls as (
 places as (
     select
         programme_id, enrolment_id, day_on,
-        max(row(occurred_at, recorded_at, log_partition, log_offset)) as latest
+        {{ last_by(record(['class_id', 'school_id', 'county_id', 'subject_id', 'school_stage']), arrival) }} as place
     from standing
     where event_type in ('enrolment.opened', 'enrolment.transferred')
+    group by programme_id, enrolment_id, day_on
+),
+
+tiers as (
+    select programme_id, enrolment_id, day_on, {{ last_by('tier', arrival) }} as tier
+    from standing
+    where event_type in ('diagnostic.submitted', 'diagnostic.tier_changed')
     group by programme_id, enrolment_id, day_on
 )
 
@@ -78,11 +87,12 @@ select
     opened.learner_key,
     days.day_on as valid_from_on,
     lead(days.day_on) over (partition by days.programme_id, days.enrolment_id order by days.day_on) as valid_to_on,
-    place.class_id,
-    place.school_id,
-    place.county_id,
-    place.subject_id,
-    place.school_stage,
+    places.place.class_id,
+    places.place.school_id,
+    places.place.county_id,
+    places.place.subject_id,
+    places.place.school_stage,
+    tiers.tier,
     calls.gender,
     coalesce(calls.is_called_up, false) as is_called_up,
     coalesce(participation.is_participating, false) as is_participating
@@ -97,8 +107,6 @@ left join calls
 left join places
     on days.programme_id = places.programme_id and days.enrolment_id = places.enrolment_id
         and days.day_on = places.day_on
-left join standing as place
-    on places.programme_id = place.programme_id and places.enrolment_id = place.enrolment_id
-        and places.day_on = place.day_on
-        and row(place.occurred_at, place.recorded_at, place.log_partition, place.log_offset) = places.latest
-        and place.event_type in ('enrolment.opened', 'enrolment.transferred')
+left join tiers
+    on days.programme_id = tiers.programme_id and days.enrolment_id = tiers.enrolment_id
+        and days.day_on = tiers.day_on

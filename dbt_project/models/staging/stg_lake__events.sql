@@ -2,7 +2,7 @@
 {%- set fields = {
     'course_id': 'VARCHAR', 'seconds': 'DOUBLE', 'watched_s': 'DOUBLE', 'read_s': 'DOUBLE', 'click_count': 'BIGINT',
     'post_id': 'VARCHAR', 'is_effective': 'BOOLEAN', 'assignment_id': 'VARCHAR', 'grade': 'DOUBLE',
-    'is_final': 'BOOLEAN', 'points': 'DOUBLE'
+    'is_final': 'BOOLEAN', 'points': 'DOUBLE', 'weight_pct': 'DOUBLE'
 } %}
 {%- set zones = programme_time_zones() %}
 
@@ -49,10 +49,11 @@ select
     cast(opened.body.grade as decimal(9, 3)) as grade,
     opened.body.is_final,
     cast(opened.body.points as decimal(9, 3)) as points,
+    cast(opened.body.weight_pct as decimal(9, 3)) as weight_pct,
     case
         when opened.event_type in (
             'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
-            'result.recorded'
+            'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed'
         ) then opened.payload
     end as details,
     {{ fingerprint([

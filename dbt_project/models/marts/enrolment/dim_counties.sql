@@ -1,6 +1,6 @@
 -- Those of the pack, and those that only events name: nobody is dropped for want of a label.
 with named as (
-    select programme_id, county_id, label_zh, label_en, nullif(city_id, '') as city_id
+    select programme_id, county_id, label_zh, label_en, nullif(city_id, '') as city_id, nullif(province_id, '') as province_id
     from {{ source('reference', 'counties') }}
 ),
 
@@ -14,6 +14,7 @@ select
     coalesce(named.label_zh, seen.county_id) as label_zh,
     coalesce(named.label_en, seen.county_id) as label_en,
     named.city_id,
+    named.province_id,
     named.county_id is not null as is_in_pack
 from seen
 full join named on seen.programme_id = named.programme_id and seen.county_id = named.county_id

@@ -9,6 +9,7 @@ select
     county_id,
     subject_id,
     school_stage,
+    tier,
     gender,
     is_called_up,
     is_participating

@@ -1,54 +1,55 @@
-{%- set counts = ['called_up', 'participating', 'login', 'study', 'pass'] %}
--- Each state adds to its cell on the day it begins and takes away on the day it ends; the
--- running total of a cell is its status on that day. Cells are few, so every date is kept.
+{%- set counts = cell_counts() %}
+{%- set dimensions = cell_dimensions() %}
+-- Each spell adds to its cells on the day it begins and takes away on the day it ends; the running
+-- total of a cell is its status on that day. Cells are few, so every date is kept.
 
-with states as (
-    select
-        *,
-        cast(is_called_up as integer) as called_up,
-        cast(is_participating as integer) as participating,
-        cast(has_logged_in as integer) as login,
-        cast(has_studied as integer) as study,
-        cast(has_passed as integer) as pass
-    from {{ ref('int_enrolment_states') }}
+with places as (
+    select placements.*, counties.city_id, counties.province_id
+    from {{ ref('int_enrolment_placements') }} as placements
+    left join {{ ref('dim_counties') }} as counties
+        on placements.programme_id = counties.programme_id and placements.county_id = counties.county_id
 ),
 
 movements as (
-    select programme_id, county_id, subject_id, class_id, school_stage, valid_from_on as local_on,
-        {{ counts | join(', ') }}
-    from states
+    select programme_id, enrolment_id, placed_from_on, indicator, valid_from_on as local_on, 1 as change
+    from {{ ref('fct_indicator_spells') }}
     union all
-    select programme_id, county_id, subject_id, class_id, school_stage, valid_to_on,
-        {% for c in counts %}-{{ c }}{{ ", " if not loop.last }}{% endfor %}
-    from states
+    select programme_id, enrolment_id, placed_from_on, indicator, valid_to_on, -1
+    from {{ ref('fct_indicator_spells') }}
     where valid_to_on is not null
+),
+
+pivoted as (
+    select
+        places.programme_id,
+        {% for d in dimensions %}places.{{ d }}, {% endfor %}
+        movements.local_on,
+        {%- for c in counts %}
+        sum(case when movements.indicator = '{{ c }}' then movements.change else 0 end) as {{ c }}_change{{ "," if not loop.last }}
+        {%- endfor %}
+    from movements
+    inner join places
+        on movements.programme_id = places.programme_id and movements.enrolment_id = places.enrolment_id
+            and movements.placed_from_on = places.valid_from_on
+    group by places.programme_id, {% for d in dimensions %}places.{{ d }}, {% endfor %}movements.local_on
 ),
 
 cells as (
     select
         programme_id,
         case
-            when grouping(class_id) = 0 then 'class'
-            when grouping(school_stage) = 0 then 'school_stage'
-            when grouping(county_id) = 0 and grouping(subject_id) = 0 then 'county_subject'
-            when grouping(county_id) = 0 then 'county'
-            when grouping(subject_id) = 0 then 'subject'
-            else 'programme'
+            {%- for name, columns in breakdowns().items() %}
+            when {% for d in dimensions %}grouping({{ d }}) = {{ 0 if d in columns else 1 }}{{ " and " if not loop.last }}{% endfor %} then '{{ name }}'
+            {%- endfor %}
         end as breakdown,
-        county_id,
-        subject_id,
-        class_id,
-        school_stage,
+        {{ dimensions | join(', ') }},
         local_on,
-        {% for c in counts %}sum({{ c }}) as {{ c }}{{ ", " if not loop.last }}{% endfor %}
-    from movements
+        {% for c in counts %}sum({{ c }}_change) as {{ c }}_change{{ ", " if not loop.last }}{% endfor %}
+    from pivoted
     group by grouping sets (
-        (programme_id, local_on),
-        (programme_id, county_id, local_on),
-        (programme_id, subject_id, local_on),
-        (programme_id, class_id, local_on),
-        (programme_id, school_stage, local_on),
-        (programme_id, county_id, subject_id, local_on)
+        {%- for columns in breakdowns().values() %}
+        (programme_id, {% for d in columns %}{{ d }}, {% endfor %}local_on){{ "," if not loop.last }}
+        {%- endfor %}
     )
 ),
 
@@ -59,70 +60,88 @@ last_days as (
 -- From a cell's first day to the programme's last, the report's day included.
 spines as (
     select
-        firsts.programme_id, firsts.breakdown, firsts.county_id, firsts.subject_id, firsts.class_id,
-        firsts.school_stage,
+        firsts.programme_id, firsts.breakdown, {% for d in dimensions %}firsts.{{ d }}, {% endfor %}
         {{ date_spine('firsts.first_on', 'firsts.last_on', 'local_on') }}
     from (
         select
-            cells.programme_id, cells.breakdown, cells.county_id, cells.subject_id, cells.class_id,
-            cells.school_stage,
+            cells.programme_id, cells.breakdown, {% for d in dimensions %}cells.{{ d }}, {% endfor %}
             min(cells.local_on) as first_on,
             greatest(last_days.last_on, coalesce(programmes.report_on, last_days.last_on)) as last_on
         from cells
         inner join last_days on cells.programme_id = last_days.programme_id
         left join {{ source('reference', 'programmes') }} as programmes
             on cells.programme_id = programmes.programme_id
-        group by cells.programme_id, cells.breakdown, cells.county_id, cells.subject_id, cells.class_id,
-            cells.school_stage, last_days.last_on, programmes.report_on
+        group by cells.programme_id, cells.breakdown, {% for d in dimensions %}cells.{{ d }}, {% endfor %}
+            last_days.last_on, programmes.report_on
     ) as firsts
 ),
 
 dated as (
-    select programme_id, breakdown, county_id, subject_id, class_id, school_stage, local_on, {{ counts | join(', ') }}
+    select programme_id, breakdown, {{ dimensions | join(', ') }}, local_on,
+        {% for c in counts %}{{ c }}_change{{ ", " if not loop.last }}{% endfor %}
     from cells
     union all
-    select programme_id, breakdown, county_id, subject_id, class_id, school_stage, local_on,
+    select programme_id, breakdown, {{ dimensions | join(', ') }}, local_on,
         {% for c in counts %}0{{ ", " if not loop.last }}{% endfor %}
     from spines
 ),
 
 daily as (
-    select programme_id, breakdown, county_id, subject_id, class_id, school_stage, local_on,
-        {% for c in counts %}sum({{ c }}) as {{ c }}{{ ", " if not loop.last }}{% endfor %}
+    select programme_id, breakdown, {{ dimensions | join(', ') }}, local_on,
+        {% for c in counts %}sum({{ c }}_change) as {{ c }}_change{{ ", " if not loop.last }}{% endfor %}
     from dated
-    group by programme_id, breakdown, county_id, subject_id, class_id, school_stage, local_on
+    group by programme_id, breakdown, {{ dimensions | join(', ') }}, local_on
 ),
 
 running as (
     select
-        programme_id, breakdown, county_id, subject_id, class_id, school_stage,
+        programme_id, breakdown, {{ dimensions | join(', ') }},
         local_on as as_of_on,
         {%- for c in counts %}
-        cast(sum({{ c }}) over cell as bigint) as {{ c }}_count{{ "," if not loop.last }}
+        cast(sum({{ c }}_change) over cell as bigint) as {{ c }}_count{{ "," if not loop.last }}
         {%- endfor %}
     from daily
     window cell as (
-        partition by programme_id, breakdown, county_id, subject_id, class_id, school_stage
+        partition by programme_id, breakdown, {{ dimensions | join(', ') }}
         order by local_on rows unbounded preceding
     )
+),
+
+denominators as (
+    select
+        definitions.programme_id, definitions.applies_from_on, definitions.applies_to_on,
+        {%- for i in indicators() %}
+        max(case when indicators.indicator = '{{ i }}' then indicators.denominator end) as {{ i }}_of{{ "," if not loop.last }}
+        {%- endfor %}
+    from {{ source('reference', 'indicators') }} as indicators
+    inner join {{ source('reference', 'definitions') }} as definitions
+        on indicators.programme_id = definitions.programme_id and indicators.version = definitions.version
+    group by definitions.programme_id, definitions.applies_from_on, definitions.applies_to_on
+),
+
+wholes as (
+    select
+        running.*,
+        {%- for i in indicators() %}
+        {{ named_count('denominators.' ~ i ~ '_of', 'running.') }} as {{ i }}_whole{{ "," if not loop.last }}
+        {%- endfor %}
+    from running
+    left join denominators
+        on running.programme_id = denominators.programme_id and running.as_of_on >= denominators.applies_from_on
+            and (denominators.applies_to_on is null or running.as_of_on < denominators.applies_to_on)
 )
 
 select
     programme_id,
     as_of_on,
     breakdown,
-    county_id,
-    subject_id,
-    class_id,
-    school_stage,
-    called_up_count,
-    participating_count,
-    login_count,
-    study_count,
-    pass_count,
-    {{ exact_ratio('participating_count', 'called_up_count', 8) }} as participation_ratio,
-    {{ exact_ratio('login_count', 'participating_count', 8) }} as login_ratio,
-    {{ exact_ratio('study_count', 'participating_count', 8) }} as study_ratio,
-    {{ exact_ratio('pass_count', 'participating_count', 8) }} as pass_ratio,
-    {{ exact_ratio('pass_count', 'study_count', 8) }} as pass_of_studied_ratio
-from running
+    {%- for d in dimensions %}
+    {{ d }},
+    {%- endfor %}
+    {%- for c in counts %}
+    {{ c }}_count,
+    {%- endfor %}
+    {%- for i in indicators() %}
+    cast({{ exact_ratio(i ~ '_count', i ~ '_whole', 8) }} as decimal(18, 8)) as {{ i }}_ratio{{ "," if not loop.last }}
+    {%- endfor %}
+from wholes
