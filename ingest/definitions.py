@@ -16,7 +16,7 @@ __all__ = ["BEGINNING", "Definition", "Loaded", "reference_tables", "timeline"]
 #: A programme's first definition applies to whatever is older, too.
 BEGINNING = date(1900, 1, 1)
 #: Tables of which every version is kept; of the others the warehouse gets the newest.
-_VERSIONED = ("assessment_rules", "indicators")
+_VERSIONED = ("assessment_rules", "indicators", "excellence")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-__all__ = ["ACTIVITIES", "INDICATORS", "SCORING", "Problem", "Row", "check_settings", "check_tables"]
+__all__ = ["ACTIVITIES", "INDICATORS", "MEASURES", "SCORING", "Problem", "Row", "check_settings", "check_tables"]
 
 #: What the warehouse counts; a rule or an indicator names some, joined by ``|``.
 ACTIVITIES = frozenset(
     {
-        "assignment_passed", "assignment_submitted", "award", "content", "course_selected", "diagnostic", "effective_post",
-        "journal", "outcome_points", "outcome_submitted", "peer_review", "post", "practice_awarded", "practice_points",
+        "assignment_featured", "assignment_passed", "assignment_submitted", "award", "content", "course_selected", "diagnostic", "effective_post",
+        "journal", "journal_featured", "outcome_points", "outcome_submitted", "peer_review", "post", "practice_awarded", "practice_points",
         "resource", "result_passed", "session", "text", "video", "weighted_grade",
     }
 )  # fmt: skip
@@ -51,7 +51,19 @@ _IDS: Mapping[str, str] = {
     "courses": "course_id",
     "assessment_rules": "component",
     "indicators": "indicator",
+    "excellence": "award",
 }
+#: What may order those who are proposed for an award: enrolments or tutors.
+MEASURES: Mapping[str, frozenset[str]] = {
+    "learner": frozenset({"points", "study_s", "effective_post", "journal", "peer_review", "featured", "resource"}),
+    "tutor": frozenset(
+        {
+            "pass_ratio", "study_ratio", "grading", "post", "reply", "briefing", "announcement", "workshop_activity", "photo",
+            "responded_post",
+        }
+    ),
+}  # fmt: skip
+_MOST_MEASURES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,7 @@ def check_tables(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
     yield from _check_phases(tables["phases"])
     yield from _check_rules(tables["assessment_rules"])
     yield from _check_indicators(tables["indicators"])
+    yield from _check_excellence(tables["excellence"])
 
 
 def _check_ids(name: str, rows: Sequence[Row]) -> Iterator[Problem]:
@@ -236,3 +249,23 @@ def _check_indicators(rows: Sequence[Row]) -> Iterator[Problem]:
         yield from cells.problems
     for missing in sorted(_NEEDED - {row["indicator"] for row in rows}):
         yield Problem("indicators.csv", f"no row for {missing}")
+
+
+def _check_excellence(rows: Sequence[Row]) -> Iterator[Problem]:
+    for row in rows:
+        cells = _Cells("excellence.csv", row)
+        cells.one_of("who", frozenset(MEASURES))
+        cells.one_of("requires", frozenset({"", "pass"}))
+        if bool(row["quota_count"]) == bool(row["quota_pct"]):
+            cells.fail("quota_count", "expected either quota_count or quota_pct")
+        elif row["quota_count"]:
+            cells.number("quota_count", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
+        else:
+            cells.number("quota_pct", "above 0 and at most 100", lambda v: 0 < v <= 100)
+        measures = row["order_by"].split("|")
+        known = MEASURES.get(row["who"], frozenset())
+        if known and (unknown := [m for m in measures if m not in known]):
+            cells.fail("order_by", f"{'|'.join(unknown)!r} is unknown; expected some of {', '.join(sorted(known))}")
+        if len(measures) > _MOST_MEASURES:
+            cells.fail("order_by", f"{len(measures)} measures; at most {_MOST_MEASURES}")
+        yield from cells.problems

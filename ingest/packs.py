@@ -53,6 +53,18 @@ REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "definition_zh",
         "definition_en",
     ),
+    "excellence": (
+        "award",
+        "label_zh",
+        "label_en",
+        "who",
+        "requires",
+        "quota_count",
+        "quota_pct",
+        "order_by",
+        "definition_zh",
+        "definition_en",
+    ),
 }
 _SETTINGS = ("programme_id", "label_zh", "label_en", "timezone", "starts_on", "ends_on", "report_on")
 _MORE_SETTINGS = ("assignment_pass_grade", "passing_results", "labels")

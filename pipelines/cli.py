@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pipelines.commands import data, identity, programme, quarantine, run, sources, status
+from pipelines.commands import data, figures, identity, programme, quarantine, run, sources, status
 from pipelines.console import errors
 from warehouse.errors import Transient, XueqingError
 
@@ -26,6 +26,7 @@ Start with `xueqing demo`. On your own events: `xueqing import ndjson FILE`, `xu
 run.register(app)
 sources.register(app)
 status.register(app)
+figures.register(app)
 data.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(identity.app, name="identity")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from ingest.definitions import reference_tables
@@ -10,6 +10,7 @@ from ingest.sink import BatchReport, Sink, SinkOptions
 from ingest.sources.simulate import simulate
 from ingest.sources.simulate.names import invented_people
 from pipelines.console import progress, until_interrupted
+from pipelines.programmes import read_history, warn_of_changed_packs
 from pipelines.reports.page import write_pages
 from pipelines.reports.status import StatusReport, read_status
 from pipelines.workspace import Workspace
@@ -20,6 +21,7 @@ from warehouse.query import connect
 __all__ = [
     "build",
     "is_simulation_unfinished",
+    "published",
     "run_simulation",
     "run_sink",
     "status_report",
@@ -90,23 +92,43 @@ def run_sink(workspace: Workspace, options: SinkOptions | None = None, *, follow
 
 
 def build(workspace: Workspace, options: BuildOptions) -> BuildReport:
-    """Build and publish."""
-    reference = reference_tables(workspace.packs)
+    """Build and publish; with ``options.recorded_before``, the edition of what was known before that instant."""
+    history = read_history(workspace.lake, options.recorded_before)
+    warn_of_changed_packs(workspace.packs, history)
+    reference = reference_tables(workspace.packs, history)
+    warehouse, title = workspace.warehouse, "Build and test the warehouse"
+    if options.recorded_before is not None:
+        warehouse = warehouse.edition(options.recorded_before)
+        title = f"Build as known by {options.recorded_before:%Y-%m-%d %H:%M} UTC"
     with progress() as bar:
-        task = bar.add_task("Build and test the warehouse", total=None)
+        task = bar.add_task(title, total=None)
 
         def report(node: Node) -> None:
             bar.update(task, total=node.total, completed=node.index)
 
-        result = workspace.warehouse.build(workspace.lake, reference, options, report)
+        result = warehouse.build(workspace.lake, reference, options, report)
         done = max((n.total for n in result.nodes), default=1)
         bar.update(task, total=done, completed=done)
     return result
 
 
-def status_report(workspace: Workspace, programme_id: str, as_of: date | None, language: str) -> StatusReport:
+def published(workspace: Workspace, recorded_before: datetime | None) -> Path:
+    """The published file; the one of what was known before an instant is built where it is not there yet."""
+    if recorded_before is None:
+        return workspace.warehouse.published
+    build(workspace, BuildOptions(recorded_before=recorded_before))
+    return workspace.warehouse.edition(recorded_before).published
+
+
+def status_report(
+    workspace: Workspace,
+    programme_id: str,
+    as_of: date | None,
+    language: str,
+    recorded_before: datetime | None = None,
+) -> StatusReport:
     """The status from the published file."""
-    with connect(workspace.warehouse.published) as con:
+    with connect(published(workspace, recorded_before)) as con:
         return read_status(con, programme_id, as_of, language=language)
 
 

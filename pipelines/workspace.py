@@ -71,6 +71,10 @@ class Workspace:
             known = ", ".join(sorted(self.packs))
             raise BadConfiguration(f"there is no programme {programme_id!r}; there are: {known}") from None
 
+    def time_zone(self, programme_id: str) -> str:
+        """The programme's time zone; UTC for one that no pack names."""
+        return self.packs[programme_id].timezone if programme_id in self.packs else "UTC"
+
     def vault(self, *, create: bool = False) -> Vault:
         """The vault, opened with its key."""
         return Vault(self.settings.vault, self.settings.read_vault_key(create=create))

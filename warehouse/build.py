@@ -39,10 +39,14 @@ _RECORD_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """``memory`` bounds DuckDB; the process needs about 300 MB beside it."""
+    """``memory`` bounds DuckDB; the process needs about 300 MB beside it.
+
+    With ``recorded_before`` the records are those that the log had taken before that instant.
+    """
 
     full: bool = False
     memory: str = "2500MB"
+    recorded_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,10 @@ class Warehouse:
         self.work = root / "build"
         self.private = self.work / "private.duckdb"
         self.published = root / "xueqing.duckdb"
+
+    def edition(self, recorded_before: datetime) -> Warehouse:
+        """The warehouse of what was known before an instant, beside this one."""
+        return Warehouse(self.root / "known-by" / f"{recorded_before.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")
 
     def build(
         self,
@@ -88,7 +96,7 @@ class Warehouse:
             definitions = _digest(reference)
             last = None if options.full else self._state(definitions)
             info = read_info(self.published)
-            if last is not None and info is not None and last["next_offsets"] == _offsets(snapshot):
+            if last is not None and info is not None and not _has_news(snapshot, last, options.recorded_before):
                 return BuildReport(info, False, False, time.perf_counter() - started)
             info = BuildInfo(
                 build_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
@@ -142,7 +150,7 @@ class Warehouse:
             leftover.unlink()
         if last is not None:
             shutil.copyfile(self.private, candidate)
-        _prepare(candidate, snapshot, reference, last, info)
+        _prepare(candidate, snapshot, reference, last, info, options.recorded_before)
         arguments = ["build", *(["--full-refresh"] if last is None else [])]
         result = run_dbt(arguments, build_file=candidate, work=self.work, memory=options.memory, report=report)
         if not result.ok:
@@ -172,6 +180,7 @@ def _prepare(
     reference: Mapping[str, pa.Table],
     last: dict[str, object] | None,
     info: BuildInfo,
+    recorded_before: datetime | None,
 ) -> None:
     """Write what the models read: the snapshot's files as views, the packs as tables."""
     # The newest file format writes strings a third faster; the published file keeps the one that
@@ -179,21 +188,39 @@ def _prepare(
     with duckdb.connect(str(candidate), config={"storage_compatibility_version": "latest"}) as con:
         for schema in ("lake", "reference", "build"):
             con.execute(f"create schema if not exists {schema}")
-        con.execute(f"create or replace view lake.records as {_records(snapshot.files, 'true')}")
-        if last is None:
-            fresh = _records(snapshot.files, "false")
-        else:
-            # A file of the last snapshot holds nothing new; a compacted one may hold both.
-            known = set(last["files"])  # type: ignore[call-overload]
-            files = tuple(f for f in snapshot.files if f not in known)
-            fresh = _records(files or snapshot.files[:1], _beyond(last["next_offsets"]) if files else "false")  # type: ignore[arg-type]
-        con.execute(f"create or replace view lake.new_records as {fresh}")
+        con.execute(f"create or replace view lake.records as {_records(snapshot.files, _before(recorded_before))}")
+        con.execute(f"create or replace view lake.new_records as {_new_records(snapshot, last, recorded_before)}")
         for name, rows in reference.items():
             con.register("rows", rows)
             con.execute(f"create or replace table reference.{name} as select * from rows")
             con.unregister("rows")
         state = {"next_offsets": info.next_offsets, "files": snapshot.files, "definitions": info.definitions}
         con.execute("create or replace table build.state as select ?::varchar as state", [json.dumps(state)])
+
+
+def _has_news(snapshot: Snapshot, last: Mapping[str, object], recorded_before: datetime | None) -> bool:
+    if last["next_offsets"] == _offsets(snapshot):
+        return False
+    if recorded_before is None:
+        return True
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        return bool(con.execute(f"{_new_records(snapshot, last, recorded_before)} limit 1").fetchall())
+
+
+def _new_records(snapshot: Snapshot, last: Mapping[str, object] | None, recorded_before: datetime | None) -> str:
+    if last is None:
+        return _records(snapshot.files, "false")
+    # A file of the last snapshot holds nothing new; a compacted one may hold both.
+    known = set(last["files"])  # type: ignore[call-overload]
+    files = tuple(f for f in snapshot.files if f not in known)
+    if not files:
+        return _records(snapshot.files[:1], "false")
+    return _records(files, f"{_beyond(last['next_offsets'])} and {_before(recorded_before)}")  # type: ignore[arg-type]
+
+
+def _before(moment: datetime | None) -> str:
+    return "true" if moment is None else f"recorded_at < timestamptz '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
 
 
 def _records(files: tuple[str, ...], condition: str) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import duckdb
@@ -45,12 +47,12 @@ def publish(candidate: Path, published: Path, info: BuildInfo) -> None:
         for schema, table in tables:
             con.execute(f"create table fresh.{schema}.{table} as from private.{schema}.{table}")
         con.execute("use fresh.marts")
-        views = con.execute(
-            "select sql from duckdb_views() where database_name = 'private' and schema_name = 'marts' order by view_oid"
+        found = con.execute(
+            "select view_name, sql from duckdb_views() where database_name = 'private' and schema_name = 'marts'"
         ).fetchall()
-        for (sql,) in views:
-            # A view names the file it was made in; here it reads its neighbours.
-            con.execute(sql.replace(f"{candidate.stem}.", ""))
+        # A view names the file it was made in; here it reads its neighbours.
+        for sql in _in_order({name: sql.replace(f"{candidate.stem}.", "") for name, sql in found}):
+            con.execute(sql)
         con.execute(
             "create table fresh.marts.build_info as select ?::varchar as build_id, ?::timestamptz as built_at,"
             " ?::bigint as lake_version, ?::varchar as next_offsets, ?::varchar as definitions",
@@ -62,6 +64,12 @@ def publish(candidate: Path, published: Path, info: BuildInfo) -> None:
     with fresh.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(fresh, published)
+
+
+def _in_order(views: dict[str, str]) -> list[str]:
+    """The views' SQL, each after those that it reads."""
+    reads = {name: {n for n in views if n != name and re.search(rf"\b{n}\b", sql)} for name, sql in views.items()}
+    return [views[name] for name in TopologicalSorter(reads).static_order()]
 
 
 def _text(path: Path) -> str:

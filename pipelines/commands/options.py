@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from ingest.events import parse_time
 from warehouse.errors import BadConfiguration
 
-__all__ = ["AsOf", "Language", "Memory", "parse_date"]
+__all__ = ["AsOf", "KnownBy", "Language", "Memory", "parse_date", "parse_known_by"]
 
 Language = Annotated[str | None, typer.Option("--lang", help="zh or en; by default the locale's.")]
 Memory = Annotated[str, typer.Option(help="Memory that the engine may use, such as 2500MB.")]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Local date, such as 2017-10-28; by default the programme's report day.")
 ]
+KnownBy = Annotated[
+    str | None,
+    typer.Option(
+        "--known-by",
+        help="As known at the end of this local date, or at an instant such as 2017-10-29T12:00:00+08:00; by default now.",
+    ),
+]
+
+
+def parse_known_by(text: str | None, time_zone: str) -> datetime | None:
+    """The instant before which a record must have been taken to be known.
+
+    Raises:
+        BadConfiguration: neither a date nor an instant with its offset.
+    """
+    if text is None:
+        return None
+    if len(text) == len("2017-10-29"):
+        day = parse_date(text)
+        assert day is not None
+        return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone)).astimezone(UTC)
+    try:
+        return parse_time(text) + timedelta(microseconds=1)
+    except ValueError:
+        raise BadConfiguration(
+            f"{text!r} is neither a date such as 2017-10-29 nor an instant such as 2017-10-29T12:00:00+08:00"
+        ) from None
 
 
 def parse_date(text: str | None) -> date | None:

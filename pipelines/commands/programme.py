@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,10 @@ import typer
 from rich.table import Table
 
 from ingest.packs import check_pack, load_pack, new_pack
+from pipelines import steps
+from pipelines.commands.options import parse_date
 from pipelines.console import errors, output
+from pipelines.programmes import load_programme, read_history
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 
@@ -46,6 +50,31 @@ def check(folder: Annotated[Path, typer.Argument(help="The pack's folder.", exis
 
 
 @app.command()
+def load(
+    folder: Annotated[Path, typer.Argument(help="The pack's folder.", exists=True, file_okay=False)],
+    applies_from: Annotated[
+        str | None, typer.Option("--from", help="Local date from which it applies; by default today.")
+    ] = None,
+) -> None:
+    """Load a pack's definitions into the log: they apply from today on, or from the date given.
+
+    What was loaded before keeps applying to earlier dates; the first applies from the beginning. A pack
+    that was never loaded applies as it stands in its folder, to all dates.
+    """
+    workspace = Workspace(Settings.from_environment())
+    pack, start, is_new = load_programme(
+        workspace.log, workspace.lake, folder, now=datetime.now(UTC), applies_from_on=parse_date(applies_from)
+    )
+    if not is_new:
+        output.print(f"{pack.programme_id} is loaded just so already; nothing changes")
+        return
+    steps.run_sink(workspace)
+    first = len(read_history(workspace.lake)[pack.programme_id]) == 1
+    since = "for all dates, being the first" if first else f"from {start} on"
+    output.print(f"{pack.programme_id} is loaded and applies {since}; next: xueqing build")
+
+
+@app.command()
 def show(programme: Annotated[str, typer.Argument(help="A programme's id; none lists them all.")] = "") -> None:
     """Show a programme's dates, rules and indicators, or list the programmes."""
     workspace = Workspace(Settings.from_environment())
@@ -53,14 +82,18 @@ def show(programme: Annotated[str, typer.Argument(help="A programme's id; none l
         for pack in workspace.packs.values():
             output.print(f"{pack.programme_id}  {pack.label_en}  {pack.label_zh}", markup=False, soft_wrap=True)
         return
-    pack = workspace.pack(programme)
+    history = read_history(workspace.lake).get(programme, [])
+    pack = history[-1].pack if history else workspace.pack(programme)
     output.print(f"{pack.label_en}  {pack.label_zh}", markup=False)
     output.print(
         f"{pack.starts_on} to {pack.ends_on}, report on {pack.report_on}; {pack.timezone}; {pack.path}", soft_wrap=True
     )
+    for d in history:
+        output.print(f"version {d.version}, loaded {d.recorded_at:%Y-%m-%d %H:%M} UTC, applies from {d.applies_from_on}")
     rules = Table("Stage", "Component", "Points", "Target", "Scoring", title="Assessment rules", title_justify="left")
     for row in pack.table("assessment_rules"):
-        stage = f"{row['stage']} ({row['stage_pass_points']} of {row['stage_max_points']})"
+        needed = f"{row['stage_pass_points']} of " if row["stage_pass_points"] else ""
+        stage = f"{row['stage']} ({needed}{row['stage_max_points']})"
         target = f"{row['target']} {row['unit']}"
         rules.add_row(stage, f"{row['label_en']} {row['label_zh']}", row["max_points"], target, row["scoring"])
     output.print(rules)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipelines import steps
 from pipelines.accounting import Accounting, account
-from pipelines.commands.options import AsOf, Language, parse_date
+from pipelines.commands.options import AsOf, KnownBy, Language, parse_date, parse_known_by
 from pipelines.console import default_language, errors, output
 from pipelines.reports.figures import count_text
 from pipelines.reports.terminal import print_status
@@ -31,9 +31,13 @@ def register(app: typer.Typer) -> None:
 def status(
     programme: Annotated[list[str] | None, typer.Option("--programme", "-p", help="Only these programmes.")] = None,
     as_of: AsOf = None,
+    known_by: KnownBy = None,
     language: Language = None,
 ) -> None:
     """Print the account of log, lake and warehouse, and each programme's rates.
+
+    With --known-by, the rates are those that could have been told then: later records, corrections
+    and definitions are left out.
 
     Exits with 3 where the account does not add up.
     """
@@ -44,7 +48,10 @@ def status(
     lang = language or default_language()
     if found.build_id is not None:
         for programme_id in programme or _programmes(workspace):
-            print_status(output, steps.status_report(workspace, programme_id, on, lang), lang)
+            before = parse_known_by(known_by, workspace.time_zone(programme_id))
+            print_status(output, steps.status_report(workspace, programme_id, on, lang, before), lang)
+            if known_by is not None:
+                output.print(f"as known by {known_by}")
     elif programme:
         raise NotPublished("nothing is published yet; run: xueqing build")
     for warning in found.warnings:

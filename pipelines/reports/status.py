@@ -109,7 +109,9 @@ def read_status(
         grid={(c, s): cell for (b, c, s), cell in cells.items() if b == "county_subject" and c and s},
         trend=[DayPoint(d, Cell(*counts)) for d, *counts in trend],
         definitions=con.execute(
-            f"select indicator, {label}, {definition} from reference.indicators where programme_id = ?", [programme_id]
+            f"select indicator, {label}, {definition} from reference.indicators join reference.definitions using (programme_id, version)"
+            " where programme_id = $1 and applies_from_on <= $2 and (applies_to_on is null or applies_to_on > $2)",
+            [programme_id, on],
         ).fetchall(),
     )
 

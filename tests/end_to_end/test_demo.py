@@ -19,8 +19,9 @@ import pytest
 from ingest.packs import Pack
 from tests.browser import measure
 from tests.conftest import ROOT
-from tests.oracle import Oracle, Raw, Rules
-from tests.warehouse_help import raw_records, status_cells
+from tests.oracle import COUNTS, Oracle, Raw, Rules
+from tests.warehouse_help import raw_records, scores_of, status_cells
+from warehouse.query import connect
 
 PROGRAMME = "tianshui-2017"
 
@@ -186,8 +187,11 @@ def test_the_survey_prints_as_published_where_any_count_can(records: list[Raw], 
 def test_every_cell_is_the_oracles(demo: tuple[Path, str], oracle: Oracle, day: date) -> None:
     found = status_cells(demo[0] / "warehouse" / "xueqing.duckdb", PROGRAMME, day)
     assert found == oracle.status(day)
+    with connect(demo[0] / "warehouse" / "xueqing.duckdb") as con:
+        assert scores_of(con, PROGRAMME, day) == oracle.scores(day)
     if day == date(2017, 12, 25):
-        assert found["programme", None, None] == (6983, 6983, 6983, 6958, 6888)
+        headline = dict(zip(COUNTS, found["programme",], strict=True))
+        assert [headline[n] for n in ("called_up", "participating", "login", "study", "pass")] == [6983, 6983, 6983, 6958, 6888]
         assert len([c for c in found if c[0] == "county_subject"]) == 39
 
 

@@ -50,3 +50,13 @@
 {% macro record(columns) -%}{{ adapter.dispatch('record')(columns) }}{%- endmacro %}
 {% macro duckdb__record(columns) -%}struct_pack({% for c in columns %}{{ c }} := {{ c }}{{ ", " if not loop.last }}{% endfor %}){%- endmacro %}
 {% macro spark__record(columns) -%}struct({{ columns | join(', ') }}){%- endmacro %}
+
+{#- Whole-number quotient, rounded down, of a non-negative number and a positive one. -#}
+{% macro whole_quotient(numerator, denominator) -%}{{ adapter.dispatch('whole_quotient')(numerator, denominator) }}{%- endmacro %}
+{% macro duckdb__whole_quotient(numerator, denominator) -%}(({{ numerator }}) // ({{ denominator }})){%- endmacro %}
+{% macro spark__whole_quotient(numerator, denominator) -%}(({{ numerator }}) div ({{ denominator }})){%- endmacro %}
+
+{#- The n-th value of a |-separated list, counted from 1; null or empty where there are fewer. -#}
+{% macro list_item(list, n) -%}{{ adapter.dispatch('list_item')(list, n) }}{%- endmacro %}
+{% macro duckdb__list_item(list, n) -%}split_part({{ list }}, '|', {{ n }}){%- endmacro %}
+{% macro spark__list_item(list, n) -%}split_part({{ list }}, '|', {{ n }}){%- endmacro %}

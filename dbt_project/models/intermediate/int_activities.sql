@@ -1,11 +1,5 @@
 {{ config(materialized='view') }}
-{%- set activities = {
-    'session.started': 'session', 'video.watched': 'video', 'text.read': 'text', 'content.accessed': 'content',
-    'journal.published': 'journal', 'assignment.submitted': 'assignment_submitted',
-    'peer_review.submitted': 'peer_review', 'resource.shared': 'resource', 'diagnostic.submitted': 'diagnostic',
-    'post.published': 'post', 'practice.awarded': 'practice_awarded', 'outcome.submitted': 'outcome_submitted',
-    'award.granted': 'award'
-} %}
+{%- set activities = plain_activities() %}
 
 -- What simply adds up: each event's activity and its amount.
 

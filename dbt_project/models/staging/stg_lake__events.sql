@@ -55,6 +55,7 @@ select
             'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
             'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed'
         ) then opened.payload
+        when opened.event_type = 'post.published' and opened.staff_key is not null then opened.payload
     end as details,
     {{ fingerprint([
         'opened.event_type', 'opened.event_version', 'opened.occurred_at', 'opened.programme_id',

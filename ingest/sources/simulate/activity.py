@@ -53,6 +53,7 @@ class _Stage:
         self.session_at: Micros = np.empty(0, np.int64)
         self.session_start: Ints = np.empty(0, np.int64)
         self.session_count: Ints = np.empty(0, np.int64)
+        self.post_at: Micros = np.empty(0, np.int64)
 
     def id(self, kind: str, number: int) -> str:
         return f"{self.rows.prefix}{kind}-{number + 1}"
@@ -198,6 +199,7 @@ def _take_part(s: _Stage) -> tuple[Ints, Ints]:
     kinds = rng.choice(np.array(["post", "reply", "comment"]), len(who), p=[0.3, 0.45, 0.25]).tolist()
     lengths = rng.integers(12, 600, len(who)).tolist()
     post_ids = [s.id("post", i) for i in range(len(who))]
+    s.post_at = at
     classes = c.class_of[who].tolist()
     shops = [f"{s.rows.prefix}workshop-{k + 1:03d}" for k in range(len(c.class_ids))]
     s.rows.add(
@@ -497,7 +499,6 @@ def _staff(s: _Stage) -> None:
     for keys, total, kind in (
         (tutors, f["tutor_posts"], "post"),
         (experts, f["expert_posts"], "post"),
-        (experts, f["expert_replies"], "reply"),
     ):
         label = f"{'tutor' if keys is tutors else 'expert'}-{kind}"
         add(
@@ -508,6 +509,21 @@ def _staff(s: _Stage) -> None:
                 post_id=s.id(x, n), workshop_id=shop[n % len(shop)], kind=k, characters=120 + n % 400
             ),
         )
+    total = f["expert_replies"]
+    answered = rng.integers(0, len(s.post_at), total)
+    s.rows.add(
+        "post.published",
+        s.post_at[answered] + (rng.lognormal(1.6, 1.0, total) * 60 * _MINUTE).astype(np.int64),
+        by(experts, total),
+        [
+            w.PostPublished(
+                post_id=s.id("expert-reply", n), workshop_id=shop[n % len(shop)], kind="reply",
+                parent_post_id=s.id("post", i), characters=120 + n % 400,
+            )
+            for n, i in enumerate(answered.tolist())
+        ],
+        staff=True,
+    )  # fmt: skip
 
 
 def _close(s: _Stage) -> None:

@@ -1,0 +1,26 @@
+{{ config(materialized='view') }}
+{%- set activities = staff_activities() %}
+
+-- What staff did, as entries of an account; a void takes away from the day it was recorded.
+
+with events as (
+    select
+        events.*,
+        case
+            when events.event_type = 'post.published'
+                then case {{ json_text('events.details', 'kind') }} when 'post' then 'post' else 'reply' end
+            {%- for event_type, activity in activities.items() %}
+            when events.event_type = '{{ event_type }}' then '{{ activity }}'
+            {%- endfor %}
+        end as activity
+    from {{ ref('int_events_counted') }} as events
+    where events.staff_key is not null
+        and events.event_type in ('post.published', '{{ activities | join("', '") }}')
+)
+
+select programme_id, staff_key, occurred_on as entry_on, activity, 1 as event_count
+from events
+union all
+select events.programme_id, events.staff_key, greatest(events.occurred_on, voids.voided_on), events.activity, -1
+from events
+inner join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id

@@ -1,0 +1,58 @@
+{{ config(materialized='view') }}
+{%- set measures = ['pass_ratio', 'study_ratio', 'grading', 'post', 'reply', 'briefing', 'announcement', 'workshop_activity', 'photo', 'responded_post'] %}
+-- Tutors in the order of the pack's rule; the key breaks what is still tied, so that the order is stable.
+
+with rules as (
+    select
+        rules.programme_id, rules.award, rules.order_by, definitions.applies_from_on, definitions.applies_to_on,
+        cast(nullif(rules.quota_count, '') as bigint) as quota_count,
+        {{ thousandths("nullif(rules.quota_pct, '')") }} as quota_thousandths_pct
+    from {{ source('reference', 'excellence') }} as rules
+    inner join {{ source('reference', 'definitions') }} as definitions
+        on rules.programme_id = definitions.programme_id and rules.version = definitions.version
+    where rules.who = 'tutor'
+),
+
+candidates as (
+    select
+        staff.programme_id, staff.as_of_on, rules.award, staff.staff_key, staff.scope_id, rules.order_by,
+        rules.quota_count, rules.quota_thousandths_pct,
+        {%- for n in range(1, 5) %}
+        case {{ list_item('rules.order_by', n) }}
+            {%- for m in measures %}
+            when '{{ m }}' then cast(staff.{{ m if 'ratio' in m else m ~ '_count' }} as decimal(18, 8))
+            {%- endfor %}
+        end as measure_{{ n }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from {{ ref('rpt_staff') }} as staff
+    inner join rules
+        on staff.programme_id = rules.programme_id and staff.as_of_on >= rules.applies_from_on
+            and (rules.applies_to_on is null or staff.as_of_on < rules.applies_to_on)
+    where staff.role = 'tutor'
+),
+
+ordered as (
+    select
+        *,
+        row_number() over (
+            partition by programme_id, as_of_on, award
+            order by measure_1 desc nulls last, measure_2 desc nulls last, measure_3 desc nulls last, measure_4 desc nulls last, staff_key
+        ) as position_number,
+        count(*) over (partition by programme_id, as_of_on, award) as candidate_count
+    from candidates
+)
+
+select
+    programme_id,
+    as_of_on,
+    award,
+    position_number,
+    staff_key,
+    scope_id,
+    order_by,
+    measure_1,
+    measure_2,
+    measure_3,
+    measure_4,
+    position_number <= coalesce(quota_count, {{ whole_quotient('candidate_count * quota_thousandths_pct', '100000') }}) as is_chosen
+from ordered

@@ -1,0 +1,127 @@
+"""Indicators of a programme's cells on a date, beside those of an earlier one: query → model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from pipelines.trace import DIMENSIONS
+from warehouse.errors import BadConfiguration
+
+__all__ = ["CellFigure", "read_figures"]
+
+
+@dataclass(frozen=True, slots=True)
+class CellFigure:
+    """An indicator of a cell; ``rank`` among the cells of its breakdown, equal rates sharing one."""
+
+    indicator: str
+    label_zh: str
+    label_en: str
+    places: tuple[str | None, ...]
+    numerator: int
+    denominator: int
+    earlier: tuple[int, int] | None
+    rank: int | None
+    earlier_rank: int | None
+
+
+_FIGURES = """
+with here as (
+    select i.*, r.rank_number from rpt_indicators i
+    left join rpt_indicator_ranks r on {same}
+    where i.programme_id = $programme and i.as_of_on = $on and i.breakdown = $breakdown
+),
+earlier as (
+    select i.*, r.rank_number from rpt_indicators i
+    left join rpt_indicator_ranks r on {same}
+    where i.programme_id = $programme and i.as_of_on = $since and i.breakdown = $breakdown
+),
+labels as (
+    select l.indicator, l.label_zh, l.label_en, row_number() over () as position
+    from reference.indicators l join reference.definitions d using (programme_id, version)
+    where l.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
+)
+select h.indicator, labels.label_zh, labels.label_en, {places}, h.numerator_count, h.denominator_count,
+    e.numerator_count, e.denominator_count, h.rank_number, e.rank_number
+from here h join labels using (indicator)
+left join earlier e on h.indicator = e.indicator and {same_places}
+order by labels.position, h.rank_number, {places}
+"""
+
+
+def read_figures(
+    con: duckdb.DuckDBPyConnection,
+    programme_id: str,
+    as_of: date | None,
+    *,
+    breakdown: str = "programme",
+    since: date | None = None,
+    language: str = "zh",
+) -> list[CellFigure]:
+    """Every indicator of every cell of ``breakdown`` at the end of ``as_of`` (default: the report's day).
+
+    Raises:
+        BadConfiguration: nothing is known of the programme by then, or there is no such breakdown.
+    """
+    columns = list(DIMENSIONS.values())
+    known = [r[0] for r in con.execute("select distinct breakdown from rpt_status order by 1").fetchall()]
+    if breakdown not in known:
+        raise BadConfiguration(f"there is no breakdown {breakdown!r}; there are {', '.join(known)}")
+    days = []
+    for wanted in (as_of, since):
+        found = con.execute(
+            "select max(as_of_on) from rpt_status where programme_id = $1 and as_of_on <= coalesce("
+            "$2, (select max(report_on) from reference.programmes where programme_id = $1), date '9999-12-31')",
+            [programme_id, wanted],
+        ).fetchone()
+        days.append(found[0] if found else None)
+    if days[0] is None:
+        raise BadConfiguration(f"nothing is known of {programme_id!r}" + (f" by {as_of}" if as_of else ""))
+    same = " and ".join(
+        f"i.{c} is not distinct from r.{c}" for c in ("programme_id", "as_of_on", "indicator", "breakdown", *columns)
+    )
+    query = _FIGURES.format(
+        same=same,
+        same_places=" and ".join(f"h.{c} is not distinct from e.{c}" for c in columns),
+        places=", ".join(f"h.{c}" for c in columns),
+    )
+    labels = _labels(con, programme_id, language)
+    values = {"programme": programme_id, "on": days[0], "since": days[1] if since else None, "breakdown": breakdown}
+    rows = con.execute(query, values).fetchall()
+    used = {name for name in columns if name in _columns_of(breakdown)}
+    return [
+        CellFigure(
+            indicator=row[0],
+            label_zh=row[1],
+            label_en=row[2],
+            places=tuple(labels.get((c, v), v) for c, v in zip(columns, row[3:], strict=False) if c in used),
+            numerator=row[-6],
+            denominator=row[-5],
+            earlier=None if row[-4] is None else (row[-4], row[-3]),
+            rank=row[-2],
+            earlier_rank=row[-1],
+        )
+        for row in rows
+    ]
+
+
+def _labels(con: duckdb.DuckDBPyConnection, programme_id: str, language: str) -> dict[tuple[str, str | None], str]:
+    """(column, id) → the pack's label."""
+    parts = [
+        f"select '{column}', {column}, label_{'zh' if language == 'zh' else 'en'} from reference.{table} where programme_id = $1"
+        for table, column in (("counties", "county_id"), ("subjects", "subject_id"), ("school_stages", "school_stage"))
+    ]
+    return {(column, value): label for column, value, label in con.execute(" union all ".join(parts), [programme_id]).fetchall()}
+
+
+def _columns_of(breakdown: str) -> set[str]:
+    """The columns that a breakdown's name is made of; ``school_stage`` is one word."""
+    rest, found = breakdown, set()
+    for name in sorted(DIMENSIONS, key=len, reverse=True):
+        if rest == name or rest.startswith(name + "_") or rest.endswith("_" + name) or f"_{name}_" in rest:
+            found.add(DIMENSIONS[name])
+            rest = rest.replace(name, "", 1)
+    return found
