@@ -17,9 +17,9 @@ import duckdb
 from rich.progress import track
 
 from benchmarks.machine import describe
+from ingest.definitions import reference_tables
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
-from ingest.definitions import reference_tables
 from ingest.packs import find_packs
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate

@@ -206,7 +206,9 @@ def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:
         yield from cells.problems
         stages.setdefault(row["stage"], []).append((row, whole, needed, points))
     if rows and not any(row["stage_pass_points"] for row in rows):
-        yield Problem("assessment_rules.csv", "no stage has points to pass at: nobody could pass", column="stage_pass_points")
+        yield Problem(
+            "assessment_rules.csv", "no stage has points to pass at: nobody could pass", column="stage_pass_points"
+        )
     for stage, parts in stages.items():
         first = parts[0][0]
         for row, *_ in parts[1:]:

@@ -112,9 +112,7 @@ def _files(path: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in (*sorted(path.glob("*.toml")), *sorted(path.glob("*.csv")))}
 
 
-def _rows(
-    files: Mapping[str, bytes], file: str, columns: tuple[str, ...] | None, problems: list[Problem]
-) -> list[Row]:
+def _rows(files: Mapping[str, bytes], file: str, columns: tuple[str, ...] | None, problems: list[Problem]) -> list[Row]:
     """The rows of a file; what is wrong with its form is added to ``problems``."""
     if file not in files:
         problems.append(Problem(file, "missing from the pack"))

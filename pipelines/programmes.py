@@ -55,7 +55,9 @@ def read_history(lake: Lake, recorded_before: datetime | None = None) -> dict[st
     with connect_lake(lake) as con:
         rows = con.execute(_LOADED.format(known="")).fetchall()
         if recorded_before is not None:
-            known = con.execute(_LOADED.format(known="and recorded_at < $before"), {"before": recorded_before}).fetchall()
+            known = con.execute(
+                _LOADED.format(known="and recorded_at < $before"), {"before": recorded_before}
+            ).fetchall()
             told = {row[0] for row in known}
             firsts = {row[0]: row for row in reversed(rows) if row[0] not in told}
             rows = [*known, *firsts.values()]
@@ -86,7 +88,11 @@ def load_programme(
     pack = load_pack(folder)
     start = applies_from_on or now.astimezone(ZoneInfo(pack.timezone)).date()
     history = read_history(lake).get(pack.programme_id, [])
-    if history and digest_of(history[-1].pack) == digest_of(pack) and (applies_from_on in (None, history[-1].applies_from_on)):
+    if (
+        history
+        and digest_of(history[-1].pack) == digest_of(pack)
+        and (applies_from_on in (None, history[-1].applies_from_on))
+    ):
         return pack, history[-1].applies_from_on, False
     payload = ProgrammeLoaded(digest=digest_of(pack), applies_from_on=start.isoformat(), files=pack.definition)
     value = encode(

@@ -140,6 +140,7 @@ def restate(
 
 def _last_day(con: duckdb.DuckDBPyConnection, name: str, programme_id: str, as_of: date) -> date | None:
     found = con.execute(
-        f"select max(as_of_on) from {name}.marts.rpt_status where programme_id = $1 and as_of_on <= $2", [programme_id, as_of]
+        f"select max(as_of_on) from {name}.marts.rpt_status where programme_id = $1 and as_of_on <= $2",
+        [programme_id, as_of],
     ).fetchone()
     return found[0] if found else None

@@ -116,10 +116,15 @@ def _quoted(text: object) -> str:
 
 
 def _resolve(con: duckdb.DuckDBPyConnection, figure: Figure, name: str, value: str) -> str:
-    """A place's id: the value itself, or the id that has it as its label."""
+    """A place's id: the value itself where it is one, else the id that has it as its label."""
     if name not in _LABELS or not value:
         return value
     table, column = _LABELS[name]
+    known = con.execute(
+        f"select count(*) from dim_enrolments where programme_id = $1 and {column} = $2", [figure.programme_id, value]
+    ).fetchone()
+    if known and known[0]:
+        return value
     rows = con.execute(
         f"select {column} from warehouse.reference.{table} where programme_id = $1 and $2 in ({column}, label_zh, label_en)",
         [figure.programme_id, value],
@@ -142,7 +147,8 @@ def _definition(con: duckdb.DuckDBPyConnection, figure: Figure, day: date) -> tu
     ).fetchone()
     if row is None:
         known = con.execute(
-            "select distinct indicator from reference.indicators where programme_id = $1 order by 1", [figure.programme_id]
+            "select distinct indicator from reference.indicators where programme_id = $1 order by 1",
+            [figure.programme_id],
         ).fetchall()
         if not known:
             raise BadConfiguration(f"the warehouse knows no indicator of a programme {figure.programme_id!r}")
@@ -157,7 +163,9 @@ def _event_types(con: duckdb.DuckDBPyConnection, figure: Figure, version: int, i
     activities: set[str] = set()
     for indicator in indicators:
         derived = indicator in ("pass", "pass_of_studied")
-        table, condition = ("assessment_rules", "true") if derived else ("indicators", f"indicator = {_quoted(indicator)}")
+        table, condition = (
+            ("assessment_rules", "true") if derived else ("indicators", f"indicator = {_quoted(indicator)}")
+        )
         rows = con.execute(
             f"select distinct unnest(string_split(coalesce(activity, ''), '|')) from reference.{table}"
             f" where programme_id = $1 and version = $2 and {condition}",
@@ -184,7 +192,9 @@ def trace(con: duckdb.DuckDBPyConnection, figure: Figure) -> Trace:
         [figure.programme_id, figure.as_of],
     ).fetchone()
     if found is None or found[0] is None:
-        raise BadConfiguration(f"nothing is known of {figure.programme_id!r}" + (f" by {figure.as_of}" if figure.as_of else ""))
+        raise BadConfiguration(
+            f"nothing is known of {figure.programme_id!r}" + (f" by {figure.as_of}" if figure.as_of else "")
+        )
     # Past the last day with events nothing changes but the definitions.
     last_on, day = found[0], figure.as_of or found[0]
     label_zh, label_en, definition_zh, definition_en, version, denominator, _ = _definition(con, figure, last_on)
@@ -223,7 +233,12 @@ order by placed.enrolment_id"""
     cells = con.execute(
         f"select numerator_count, denominator_count from rpt_indicators where programme_id = $1 and as_of_on = $2"
         f" and indicator = $3 and breakdown = $4{where}",
-        [figure.programme_id, last_on, figure.indicator, "_".join(c.removesuffix("_id") for c in columns) or "programme"],
+        [
+            figure.programme_id,
+            last_on,
+            figure.indicator,
+            "_".join(c.removesuffix("_id") for c in columns) or "programme",
+        ],
     ).fetchall()
     build = con.execute("select build_id, built_at from build_info").fetchone()
     assert build is not None
@@ -266,7 +281,11 @@ def events_behind(
     condition = {"numerator": "is_in_numerator", "denominator": "true", "missing": "not is_in_numerator"}[of]
     offsets = con.execute("select next_offsets from build_info").fetchone()
     assert offsets is not None
-    known = f"recorded_at < timestamptz '{recorded_before.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'" if recorded_before else "true"
+    known = (
+        f"recorded_at < timestamptz '{recorded_before.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
+        if recorded_before
+        else "true"
+    )
     end = f"cast(timezone({_quoted(time_zone)}, {{}}) as date) <= date '{found.as_of}'"
     types = ", ".join(_quoted(t) for t in found.event_types)
     # Kept as a table: asked again as a relation it would be read from the lake anew.

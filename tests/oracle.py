@@ -56,7 +56,10 @@ class Event:
 #: Breakdown → the places whose values make a cell.
 BREAKDOWNS: dict[str, tuple[str, ...]] = {
     "programme": (),
-    **{d.removesuffix("_id"): (d,) for d in ("province_id", "city_id", "county_id", "school_id", "class_id", "subject_id")},
+    **{
+        d.removesuffix("_id"): (d,)
+        for d in ("province_id", "city_id", "county_id", "school_id", "class_id", "subject_id")
+    },
     **{d: (d,) for d in ("school_stage", "tier", "gender")},
     "city_subject": ("city_id", "subject_id"),
     "county_subject_school_stage": ("county_id", "subject_id", "school_stage"),
@@ -206,7 +209,9 @@ class Oracle:
             cards = {c["component"]: self._component(c, amounts) for c in rules.components}
             stages = {}
             for c in rules.components:
-                points = sum((cards[k["component"]][1] for k in rules.components if k["stage"] == c["stage"]), Decimal(0))
+                points = sum(
+                    (cards[k["component"]][1] for k in rules.components if k["stage"] == c["stage"]), Decimal(0)
+                )
                 needed = Decimal(c["stage_pass_points"]) if c["stage_pass_points"] else None
                 missing = max(Decimal(0), (needed or Decimal(0)) - points)
                 stages[c["stage"]] = (points, missing, None if needed is None else points >= needed)
@@ -246,7 +251,9 @@ class Oracle:
                 ):  # fmt: skip
                     found[_PLAIN[kind]].append(Fraction(1))
                 case "course.selected" | "course.deselected":
-                    decided["course_selected", p["course_id"]].append((e.order, Fraction(int(kind == "course.selected"))))
+                    decided["course_selected", p["course_id"]].append(
+                        (e.order, Fraction(int(kind == "course.selected")))
+                    )
                 case "post.published":
                     value = Fraction(0 if p.get("is_effective") is False else 1)
                     decided["effective_post", p["post_id"]].append(((0, *e.order), value))

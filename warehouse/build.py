@@ -151,7 +151,7 @@ class Warehouse:
         if last is not None:
             shutil.copyfile(self.private, candidate)
         _prepare(candidate, snapshot, reference, last, info, options.recorded_before)
-        arguments = ["build", *(["--full-refresh"] if last is None else [])]
+        arguments = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if last is None else [])]
         result = run_dbt(arguments, build_file=candidate, work=self.work, memory=options.memory, report=report)
         if not result.ok:
             what = "\n".join(f"  {name}: {message}" for name, message in result.failures) or "\n".join(result.tail)

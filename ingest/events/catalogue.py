@@ -20,7 +20,17 @@ __all__ = ["Actor", "EventSpec", "catalogue", "event", "latest_version"]
 
 P = TypeVar("P", bound=type[msgspec.Struct])
 
-_FAMILIES = ("enrolment", "learning", "workshop", "assessment", "staff", "support", "correction", "statement", "programme")
+_FAMILIES = (
+    "enrolment",
+    "learning",
+    "workshop",
+    "assessment",
+    "staff",
+    "support",
+    "correction",
+    "statement",
+    "programme",
+)
 
 
 class Actor(StrEnum):

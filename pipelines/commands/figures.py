@@ -71,7 +71,11 @@ def indicators(
     if only and (unknown := set(only) - {f.indicator for f in found}):
         raise BadConfiguration(f"{programme} has no indicator {', '.join(sorted(unknown))}")
     # Short heads: the figures must fit in 80 columns.
-    heads = ("指标", "范围", "人数", "共", "%", "名次", "百分点", "原名次") if lang == "zh" else ("Indicator", "Cell", "n", "of", "%", "#", "± pp", "# then")
+    heads = (
+        ("指标", "范围", "人数", "共", "%", "名次", "百分点", "原名次")
+        if lang == "zh"
+        else ("Indicator", "Cell", "n", "of", "%", "#", "± pp", "# then")
+    )
     columns = [(head, at > 1) for at, head in enumerate(heads)][: 8 if since else 6]
     table = _table(*columns)
     last = ""
@@ -95,9 +99,13 @@ def explain(
         str, typer.Argument(help='Such as "tianshui-2017 pass_rate county=秦州区 subject=数学 as-of 2017-11-30".')
     ],
     known_by: KnownBy = None,
-    of: Annotated[str, typer.Option(help="Whose events: numerator, denominator, or missing (in the second only).")] = "numerator",
+    of: Annotated[
+        str, typer.Option(help="Whose events: numerator, denominator, or missing (in the second only).")
+    ] = "numerator",
     limit: Annotated[int, typer.Option(min=0, help="Events to print.")] = 10,
-    export_events: Annotated[Path | None, typer.Option(help="Write all the events to this .csv or .parquet file.")] = None,
+    export_events: Annotated[
+        Path | None, typer.Option(help="Write all the events to this .csv or .parquet file.")
+    ] = None,
     export_enrolments: Annotated[
         Path | None, typer.Option(help="Write the enrolments to this .csv or .parquet file.")
     ] = None,
@@ -121,7 +129,8 @@ def explain(
             f"[bold]{found.label_zh if zh else found.label_en}[/bold]  {figure}",
             f"{'定义' if zh else 'definition'} (v{found.definition_version}): {found.definition_zh if zh else found.definition_en}",
             f"{count_text(n)} ÷ {count_text(d)} = [bold]{percent(n, d)} %[/bold]",
-            f"build {found.build_id}, {found.built_at:%Y-%m-%d %H:%M} UTC" + (f", as known by {known_by}" if known_by else ""),
+            f"build {found.build_id}, {found.built_at:%Y-%m-%d %H:%M} UTC"
+            + (f", as known by {known_by}" if known_by else ""),
         ]
         for line in lines:
             output.print(line, soft_wrap=True)
@@ -129,13 +138,20 @@ def explain(
             output.print("no published cell has just these places; counted from the enrolments", soft_wrap=True)
         else:
             p = found.published
-            output.print(f"published: {count_text(p[0])} ÷ {count_text(p[1])}: {'the same' if found.reconciles else 'NOT THE SAME'}")
+            output.print(
+                f"published: {count_text(p[0])} ÷ {count_text(p[1])}: {'the same' if found.reconciles else 'NOT THE SAME'}"
+            )
         output.print("\n[bold]SQL[/bold] (run it with: xueqing sql)")
         output.print(found.sql, markup=False, soft_wrap=True)
         events = events_behind(con, found, of=of, time_zone=zone, recorded_before=before)
         total, people = con.sql("select count(*), count(distinct enrolment_id) from events").fetchone() or (0, 0)
-        output.print(f"\n[bold]{count_text(total)} events of {count_text(people)} enrolments[/bold] behind the {of}", soft_wrap=True)
-        table = _table(("Enrolment", False), ("Event", False), ("Occurred (UTC)", False), ("Log", True), ("Voided", False))
+        output.print(
+            f"\n[bold]{count_text(total)} events of {count_text(people)} enrolments[/bold] behind the {of}",
+            soft_wrap=True,
+        )
+        table = _table(
+            ("Enrolment", False), ("Event", False), ("Occurred (UTC)", False), ("Log", True), ("Voided", False)
+        )
         for row in events.limit(limit).fetchall():
             table.add_row(row[0], row[1], f"{row[2]:%Y-%m-%d %H:%M:%S}", f"{row[5]}:{row[6]}", "yes" if row[7] else "")
         if limit:
@@ -150,9 +166,13 @@ def explain(
 def restate(
     programme: Annotated[str, typer.Argument(help="Programme id.")],
     known_by: Annotated[str, typer.Option("--known-by", help="What was known then (a local date or an instant) …")],
-    and_by: Annotated[str | None, typer.Option("--and-by", help="… and what is known by this one; by default now.")] = None,
+    and_by: Annotated[
+        str | None, typer.Option("--and-by", help="… and what is known by this one; by default now.")
+    ] = None,
     as_of: AsOf = None,
-    by: Annotated[list[str] | None, typer.Option(help="Breakdowns to list; by default programme, county and subject.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="Breakdowns to list; by default programme, county and subject.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Events to print.")] = 20,
 ) -> None:
     """List the cells that changed between two moments of knowing, and the events that came in between."""
@@ -180,9 +200,18 @@ def restate(
         output.print("The definitions changed in between: see xueqing programme show.")
     events = {(e[4], e[3], e[1]) for e in found.causes}
     kinds = Counter(event_type for _, event_type, _ in events)
-    output.print(f"{len(events)} events came in between: " + (", ".join(f"{k} {n}" for k, n in kinds.most_common()) or "none"))
+    output.print(
+        f"{len(events)} events came in between: " + (", ".join(f"{k} {n}" for k, n in kinds.most_common()) or "none")
+    )
     if limit and found.causes:
-        because = _table(("Enrolment", False), ("Change", False), ("Event", False), ("Occurred", False), ("Recorded", False), ("Event id", False))
+        because = _table(
+            ("Enrolment", False),
+            ("Change", False),
+            ("Event", False),
+            ("Occurred", False),
+            ("Recorded", False),
+            ("Event id", False),
+        )
         told = list({(e[1], e[2], e[3], e[5], e[6], e[4]): None for e in found.causes})
         for enrolment, change, kind, occurred, recorded, event_id in told[:limit]:
             because.add_row(enrolment, change, kind, f"{occurred:%m-%d %H:%M}", f"{recorded:%m-%d %H:%M}", event_id)
@@ -204,7 +233,9 @@ def scorecard(
     when = "valid_from_on <= $on and (valid_to_on is null or valid_to_on > $on)"
     with connect(steps.published(workspace, before)) as con:
         if on is None:
-            found = con.execute("select max(report_on) from reference.programmes where programme_id = $1", [programme]).fetchone()
+            found = con.execute(
+                "select max(report_on) from reference.programmes where programme_id = $1", [programme]
+            ).fetchone()
             on = found[0] if found else None
         values = {"programme": programme, "enrolment": enrolment, "on": on}
         rows = con.execute(
@@ -244,4 +275,6 @@ def scorecard(
         output.print("* more points were given than the component has; they are clipped")
     for stage, points, needed, missing, passed in stages:
         verdict = "" if passed is None else ": passed" if passed else f": {missing:.2f} points missing"
-        output.print(f"{stage} {points:.2f}" + (f" of the {_plain(needed)} needed" if needed is not None else "") + verdict)
+        output.print(
+            f"{stage} {points:.2f}" + (f" of the {_plain(needed)} needed" if needed is not None else "") + verdict
+        )

@@ -89,7 +89,9 @@ def show(programme: Annotated[str, typer.Argument(help="A programme's id; none l
         f"{pack.starts_on} to {pack.ends_on}, report on {pack.report_on}; {pack.timezone}; {pack.path}", soft_wrap=True
     )
     for d in history:
-        output.print(f"version {d.version}, loaded {d.recorded_at:%Y-%m-%d %H:%M} UTC, applies from {d.applies_from_on}")
+        output.print(
+            f"version {d.version}, loaded {d.recorded_at:%Y-%m-%d %H:%M} UTC, applies from {d.applies_from_on}"
+        )
     rules = Table("Stage", "Component", "Points", "Target", "Scoring", title="Assessment rules", title_justify="left")
     for row in pack.table("assessment_rules"):
         needed = f"{row['stage_pass_points']} of " if row["stage_pass_points"] else ""

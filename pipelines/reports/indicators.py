@@ -114,7 +114,10 @@ def _labels(con: duckdb.DuckDBPyConnection, programme_id: str, language: str) ->
         f"select '{column}', {column}, label_{'zh' if language == 'zh' else 'en'} from reference.{table} where programme_id = $1"
         for table, column in (("counties", "county_id"), ("subjects", "subject_id"), ("school_stages", "school_stage"))
     ]
-    return {(column, value): label for column, value, label in con.execute(" union all ".join(parts), [programme_id]).fetchall()}
+    return {
+        (column, value): label
+        for column, value, label in con.execute(" union all ".join(parts), [programme_id]).fetchall()
+    }
 
 
 def _columns_of(breakdown: str) -> set[str]:

@@ -191,7 +191,13 @@ def test_every_cell_is_the_oracles(demo: tuple[Path, str], oracle: Oracle, day: 
         assert scores_of(con, PROGRAMME, day) == oracle.scores(day)
     if day == date(2017, 12, 25):
         headline = dict(zip(COUNTS, found["programme",], strict=True))
-        assert [headline[n] for n in ("called_up", "participating", "login", "study", "pass")] == [6983, 6983, 6983, 6958, 6888]
+        assert [headline[n] for n in ("called_up", "participating", "login", "study", "pass")] == [
+            6983,
+            6983,
+            6983,
+            6958,
+            6888,
+        ]
         assert len([c for c in found if c[0] == "county_subject"]) == 39
 
 

@@ -65,7 +65,10 @@ def test_pass_rates_by_region_and_presentation_are_those_of_the_files(workspace:
     found = status_cells(workspace.warehouse.published, PROGRAMME, END)
     for (breakdown, key), (called, taking, passed) in expected.items():
         counts = dict(zip(COUNTS, found[(breakdown, key) if key else (breakdown,)], strict=True))
-        assert (counts["called_up"], counts["participating"], counts["pass"]) == (called, taking, passed), (breakdown, key)
+        assert (counts["called_up"], counts["participating"], counts["pass"]) == (called, taking, passed), (
+            breakdown,
+            key,
+        )
     assert len([c for c in found if c[0] == "class"]) == 22
     assert found["programme",][0] == 32_593
 

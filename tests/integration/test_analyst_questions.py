@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.log.sqlite import SqliteLog
 from ingest.definitions import reference_tables
+from ingest.log.sqlite import SqliteLog
 from ingest.packs import Pack
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.log.sqlite import SqliteLog
 from ingest.definitions import reference_tables
+from ingest.log.sqlite import SqliteLog
 from ingest.packs import Pack
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate

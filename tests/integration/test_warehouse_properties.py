@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ingest.definitions import Loaded, reference_tables, timeline
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
-from ingest.definitions import Loaded, reference_tables, timeline
 from ingest.packs import Pack, load_pack
 from ingest.sink import Sink, SinkOptions
 from tests import samples
@@ -34,7 +34,7 @@ PROGRAMMES = 12
 START = datetime(2017, 10, 9, tzinfo=UTC)
 
 
-def random_programme(rng: random.Random, programme_id: str) -> list[dict[str, Any]]:
+def random_programme(rng: random.Random, programme_id: str, *, enrolments: int = 0) -> list[dict[str, Any]]:
     """Events of a small programme with everything that goes wrong in real ones."""
     events: list[dict[str, Any]] = []
 
@@ -55,10 +55,13 @@ def random_programme(rng: random.Random, programme_id: str) -> list[dict[str, An
             "school_id": rng.choice(["s1", "s2", None]),
         }  # fmt: skip
 
-    for n in range(rng.randrange(1, 5)):
+    for n in range(enrolments or rng.randrange(1, 5)):
         e = f"e{n}"
         if rng.random() < 0.85:
-            add("enrolment.opened", placement(e) | {"is_called_up": rng.choice([True, False, None]), "gender": rng.choice("FM")})
+            add(
+                "enrolment.opened",
+                placement(e) | {"is_called_up": rng.choice([True, False, None]), "gender": rng.choice("FM")},
+            )
         if rng.random() < 0.3:
             add("enrolment.transferred", placement(e))
         if rng.random() < 0.25:
@@ -194,7 +197,7 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     changed = changed_pack(pack, folder / "changed")
     loaded = datetime(2017, 10, 20, tzinfo=UTC)
     versions = timeline([Loaded(pack, START, START.date()), Loaded(changed, loaded, CHANGED)])
-    reference = reference_tables(packs_like(pack, names), {name: versions for name in names[::2]})
+    reference = reference_tables(packs_like(pack, names), dict.fromkeys(names[::2], versions))
 
     # Piecemeal: several builds, each on what had come by then.
     log, lake = SqliteLog(folder / "log.sqlite", partitions=partitions), Lake(str(folder / "lake"))

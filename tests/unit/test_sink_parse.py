@@ -77,7 +77,7 @@ def test_what_the_fast_check_accepts_is_an_event(
     ("sql", "rare"),
     [  # maps, and for the general check lists too, are left to what comes after
         (canonical_sql, {"survey.answered", "xapi.statement_stored", "learner.erased", "programme.loaded"}),
-        (extraction_sql, {"survey.answered", "diagnostic.submitted"}),
+        (extraction_sql, {"survey.answered", "diagnostic.submitted", "programme.loaded"}),
     ],
 )
 def test_the_fast_check_is_sure_of_ordinary_events(
