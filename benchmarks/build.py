@@ -39,6 +39,7 @@ left join status
         and status.subject is not distinct from published.subject_id and status.class is not distinct from published.class_id
         and status.stage is not distinct from published.school_stage
 where published.programme_id = 'tianshui-2017'
+    and published.breakdown in ('programme', 'county', 'subject', 'class', 'school_stage', 'county_subject')
 """
 #: What the last records of the last cohort stand for: what came in after the first build.
 FURTHER = 100_000

@@ -155,7 +155,7 @@ def _definition(con: duckdb.DuckDBPyConnection, figure: Figure, day: date) -> tu
         raise BadConfiguration(
             f"{figure.programme_id} has no indicator {figure.indicator!r}; it has {', '.join(r[0] for r in known)}"
         )
-    return row  # type: ignore[return-value]
+    return row
 
 
 def _event_types(con: duckdb.DuckDBPyConnection, figure: Figure, version: int, indicators: set[str]) -> tuple[str, ...]:

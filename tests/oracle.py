@@ -224,6 +224,11 @@ class Oracle:
             found[enrolment] = {"components": cards, "stages": stages, "card": total}
         return found
 
+    def amounts_of(self, enrolment: str, day: date) -> dict[str, Fraction]:
+        """Activity → how much of it an enrolment has at the end of a date."""
+        found = self._amounts([e for e in self.by_enrolment[enrolment] if e.stands(day)], self.rules_on(day))
+        return {activity: quantity for activity, (_, quantity) in found.items()}
+
     def rules_on(self, day: date) -> Rules:
         """The definitions that apply to a date."""
         return [rules for start, rules in self.versions if start <= day][-1]
@@ -247,7 +252,7 @@ class Oracle:
                     found["content"].append(Fraction(p["click_count"]))
                 case (
                     "journal.published" | "peer_review.submitted" | "assignment.submitted" | "resource.shared"
-                    | "diagnostic.submitted" | "outcome.submitted" | "award.granted"
+                    | "diagnostic.submitted" | "outcome.submitted" | "award.granted" | "journal.featured" | "assignment.featured"
                 ):  # fmt: skip
                     found[_PLAIN[kind]].append(Fraction(1))
                 case "course.selected" | "course.deselected":
@@ -321,7 +326,7 @@ class Oracle:
 _PLAIN = {
     "journal.published": "journal", "peer_review.submitted": "peer_review", "assignment.submitted": "assignment_submitted",
     "resource.shared": "resource", "diagnostic.submitted": "diagnostic", "outcome.submitted": "outcome_submitted",
-    "award.granted": "award",
+    "award.granted": "award", "journal.featured": "journal_featured", "assignment.featured": "assignment_featured",
 }  # fmt: skip
 
 

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections import Counter
-from datetime import date
+from collections import Counter, defaultdict
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -199,6 +200,72 @@ def test_every_cell_is_the_oracles(demo: tuple[Path, str], oracle: Oracle, day: 
             6888,
         ]
         assert len([c for c in found if c[0] == "county_subject"]) == 39
+
+
+def test_what_staff_did_is_what_their_events_say(demo: tuple[Path, str], records: list[Raw]) -> None:
+    day, zone = date(2017, 11, 15), ZoneInfo("Asia/Shanghai")
+    counts: Counter[tuple[str, str]] = Counter()
+    posted: dict[str, datetime] = {}
+    replies: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    bodies = {e["event_id"]: e for e in (json.loads(r.value) for r in records)}
+    for e in bodies.values():
+        at = datetime.fromisoformat(e["occurred_at"])
+        kind, payload = e["event_type"], e["payload"]
+        if at.astimezone(zone).date() > day:
+            continue
+        if kind == "post.published" and "staff_key" not in e:
+            posted[payload["post_id"]] = at
+        if "staff_key" not in e:
+            continue
+        if kind == "post.published":
+            counts[e["staff_key"], "post" if payload["kind"] == "post" else "reply"] += 1
+            if payload.get("parent_post_id"):
+                replies[payload["parent_post_id"]].append((at, e["staff_key"]))
+        else:
+            counts[e["staff_key"], kind] += 1
+    answered: Counter[str] = Counter()
+    for post, found in replies.items():
+        assert posted[post] <= min(found)[0]
+        answered[min(found)[1]] += 1
+    assert sum(answered.values()) > 50
+    columns = {
+        "post": "post", "reply": "reply", "announcement": "announcement.published", "briefing": "briefing.published",
+        "grading": "assignment.graded", "workshop_activity": "workshop_activity.held", "photo": "photo.uploaded",
+        "article": "article.published", "qa_session": "qa_session.held",
+    }  # fmt: skip
+    with connect(demo[0] / "warehouse" / "xueqing.duckdb") as con:
+        rows = con.execute(
+            f"select staff_key, responded_post_count, {', '.join(f'{c}_count' for c in columns)} from rpt_staff where as_of_on = ?",
+            [day],
+        ).fetchall()
+    assert len(rows) == 92
+    for key, responded, *found in rows:
+        assert responded == answered[key]
+        assert dict(zip(columns, found, strict=True)) == {c: counts[key, kind] for c, kind in columns.items()}, key
+
+
+def test_those_proposed_as_excellent_are_first_by_the_rule(demo: tuple[Path, str], oracle: Oracle) -> None:
+    day = date(2017, 12, 25)
+    order = []
+    for enrolment, card in oracle.scores(day).items():
+        if not card["card"][3]:
+            continue
+        amounts = oracle.amounts_of(enrolment, day)
+        featured = amounts.get("journal_featured", 0) + amounts.get("assignment_featured", 0)
+        study = amounts.get("video", 0) + amounts.get("text", 0)
+        order.append((-card["card"][0], -featured, -amounts.get("effective_post", 0), -study, enrolment))
+    with connect(demo[0] / "warehouse" / "xueqing.duckdb") as con:
+        found = con.execute(
+            "select enrolment_id, is_chosen from rpt_excellent_learners where as_of_on = ? order by position_number",
+            [day],
+        ).fetchall()
+        tutors = con.execute(
+            "select count(*) filter (is_chosen), count(*), max(position_number) from rpt_excellent_tutors where as_of_on = ?",
+            [day],
+        ).fetchone()
+    assert [e for e, _ in found] == [e for *_, e in sorted(order)]
+    assert [chosen for _, chosen in found] == [True] * 837 + [False] * (len(order) - 837)
+    assert tutors == (25, 70, 70)
 
 
 @pytest.fixture(scope="module")

@@ -116,10 +116,25 @@ def test_an_error_is_one_line_that_says_what_to_do(
 
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
-    groups = [(), ("import",), ("quarantine",), ("identity",)]
+    groups = [(), ("import",), ("quarantine",), ("identity",), ("programme",), ("programme", "load")]
     for group in groups:
         assert xueqing(tmp_path, *group, "--help").returncode == 0
-    for command in ("demo", "sink", "maintain", "build", "rebuild", "simulate", "status", "page", "settings", "sql"):
+    for command in (
+        "demo",
+        "sink",
+        "maintain",
+        "build",
+        "rebuild",
+        "simulate",
+        "status",
+        "page",
+        "settings",
+        "sql",
+        "indicators",
+        "explain",
+        "restate",
+        "scorecard",
+    ):
         done = xueqing(tmp_path, command, "--help")
         assert done.returncode == 0
         assert len(done.stdout) > 150, command
@@ -173,3 +188,110 @@ def test_a_new_pack_is_checked_mended_and_shown(tmp_path: Path) -> None:
     shown = xueqing(tmp_path, "programme", "show", "mine", XUEQING_PROGRAMMES=str(folder.parent)).stdout
     assert "Study time" in shown
     assert "登录率" in shown
+
+
+def test_a_changed_definition_applies_from_the_day_it_was_loaded_for(tmp_path: Path) -> None:
+    folder, day = tmp_path / "packs" / "mine", "2017-10-1"
+    mine = {"programme_id": "mine", "payload": {"enrolment_id": "e1", "class_id": "c1"}}
+    watched = {"event_type": "video.watched", "event_version": 2, "programme_id": "mine"}
+    events = [
+        GOOD | mine,
+        GOOD | watched | {"event_id": "1" * 8 + GOOD["event_id"][8:], "payload": {"enrolment_id": "e1", "course_id": "k", "watched_s": 60}},
+    ]  # fmt: skip
+    xueqing(tmp_path, "import", "ndjson", "-", stdin=b"\n".join(map(samples.encode, events)))
+    xueqing(tmp_path, "programme", "new", str(folder))
+    loaded = xueqing(tmp_path, "programme", "load", str(folder))
+    assert "mine is loaded and applies for all dates, being the first" in loaded.stdout, loaded.stderr
+    assert "nothing changes" in xueqing(tmp_path, "programme", "load", str(folder)).stdout
+    indicators = folder / "indicators.csv"
+    text = indicators.read_text(encoding="utf-8-sig")
+    indicators.write_text(text.replace("video|text,quantity,>,0", "video|text,quantity,>,100"), encoding="utf-8")
+    xueqing(tmp_path, "sink")
+    built = xueqing(tmp_path, "build", XUEQING_PROGRAMMES=str(folder.parent))
+    assert "The pack mine differs from the one loaded" in built.stderr
+    assert (
+        "applies from 2017-10-15 on"
+        in xueqing(tmp_path, "programme", "load", str(folder), "--from", "2017-10-15").stdout
+    )
+    indicators.write_text("nothing", encoding="utf-8")
+    assert xueqing(tmp_path, "programme", "load", str(folder)).returncode == 1
+    assert xueqing(tmp_path, "build").returncode == 0
+    shown = xueqing(tmp_path, "programme", "show", "mine").stdout
+    assert "version 2" in shown
+    assert "version 3" not in shown
+    found = [
+        json.loads(xueqing(tmp_path, "sql", "-f", "json",
+            f"select study_count from rpt_status where breakdown = 'programme' and as_of_on = date '{day}{d}'").stdout)
+        for d in (4, 5)
+    ]  # fmt: skip
+    assert found == [{"study_count": 1}, {"study_count": 0}]
+    for d, version, printed in ((4, 1, "1 ÷ 1 = 100.00 %"), (5, 2, "0 ÷ 1 = 0.00 %")):
+        told = xueqing(tmp_path, "explain", f"mine study_rate as-of {day}{d}", "--lang", "en")
+        assert told.returncode == 0, told.stderr
+        assert f"definition (v{version})" in told.stdout
+        assert printed in told.stdout
+
+
+def test_figures_are_followed_to_their_events_and_to_what_was_known(tmp_path: Path) -> None:
+    lines = []
+    for n, (kind, payload, at) in enumerate(
+        [
+            ("enrolment.opened", {"enrolment_id": "e1", "class_id": "c1", "county_id": "qinzhou", "is_called_up": True}, "2017-10-10T08:00:00Z"),
+            ("session.started", {"enrolment_id": "e1", "device": "web"}, "2017-10-12T08:00:00Z"),
+            ("journal.published", {"enrolment_id": "e1", "journal_id": "j", "characters": 500}, "2017-10-13T08:00:00Z"),
+        ]
+    ):  # fmt: skip
+        lines.append(
+            GOOD
+            | {"event_id": str(n) * 8 + GOOD["event_id"][8:], "event_type": kind, "occurred_at": at, "payload": payload}
+        )
+    xueqing(tmp_path, "import", "ndjson", "-", stdin=b"\n".join(map(samples.encode, lines)))
+    xueqing(tmp_path, "sink")
+    assert xueqing(tmp_path, "build").returncode == 0
+    out = tmp_path / "events.csv"
+    told = xueqing(
+        tmp_path,
+        "explain",
+        "tianshui-2017 login_rate county=秦州区 as-of 2017-10-20",
+        "--export-events",
+        str(out),
+        "--lang",
+        "zh",
+    )
+    assert told.returncode == 0, told.stderr
+    assert "1 ÷ 1 = 100.00 %" in told.stdout
+    assert "登录率" in told.stdout
+    assert [line.split(",")[1] for line in out.read_text().splitlines()] == [
+        "event_type",
+        "enrolment.opened",
+        "session.started",
+    ]
+    table = xueqing(
+        tmp_path,
+        "indicators",
+        "--by",
+        "county",
+        "--as-of",
+        "2017-10-20",
+        "--since",
+        "2017-10-11",
+        "-i",
+        "login",
+        "--lang",
+        "en",
+    ).stdout
+    assert "Qinzhou" in table
+    assert "+100.00" in table
+    assert "there are city, city_subject" in xueqing(tmp_path, "indicators", "--by", "planet").stderr.replace("\n", " ")
+    card = xueqing(tmp_path, "scorecard", "tianshui-2017", "e1", "--as-of", "2017-10-20", "--lang", "en").stdout
+    assert "online 5.00 of the 36 needed: 31.00 points missing" in card
+    assert "1 journals" in card
+    # Everything was recorded today: nothing of it was known in 2017.
+    then = xueqing(tmp_path, "status", "-p", "tianshui-2017", "--as-of", "2017-10-20", "--known-by", "2017-10-29")
+    assert then.returncode == 1
+    assert "nothing is known of 'tianshui-2017'" in then.stderr
+    changed = xueqing(tmp_path, "restate", "tianshui-2017", "--as-of", "2017-10-20", "--known-by", "2017-10-29")
+    assert changed.returncode == 0, changed.stderr
+    assert "3 events came in between" in changed.stdout
+    assert "– " in changed.stdout
+    assert "neither a date" in xueqing(tmp_path, "status", "--known-by", "recently").stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -37,7 +36,7 @@ class Small:
 
 
 @pytest.fixture(scope="module")
-def small(packs: dict[str, Pack], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+def small(packs: dict[str, Pack], tmp_path_factory: pytest.TempPathFactory) -> Small:
     rng = random.Random(11)
     folder = tmp_path_factory.mktemp("traces")
     events = random_programme(rng, "p", enrolments=14)
@@ -48,7 +47,7 @@ def small(packs: dict[str, Pack], tmp_path_factory: pytest.TempPathFactory) -> I
     reference = reference_tables(packs_like(packs["tianshui-2017"], ["p"]))
     warehouse = Warehouse(folder / "warehouse")
     warehouse.build(lake, reference)
-    yield Small(warehouse, lake, raw_records(folder / "log.sqlite"), Rules(packs["tianshui-2017"].path), reference)  # type: ignore[arg-type]
+    return Small(warehouse, lake, raw_records(folder / "log.sqlite"), Rules(packs["tianshui-2017"].path), reference)  # type: ignore[arg-type]
 
 
 def figures(small: Small, day: date) -> list[tuple[Figure, Cell, tuple[int, int]]]:

@@ -73,7 +73,7 @@ ordered as (
         *,
         row_number() over (
             partition by programme_id, as_of_on, award
-            order by measure_1 desc nulls last, measure_2 desc nulls last, measure_3 desc nulls last, measure_4 desc nulls last, enrolment_id
+            order by measure_1 desc nulls last, measure_2 desc nulls last, measure_3 desc nulls last, measure_4 desc nulls last, enrolment_id asc
         ) as position_number
     from candidates
     where has_passed or requires <> 'pass'

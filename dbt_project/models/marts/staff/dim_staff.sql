@@ -10,8 +10,9 @@ with appointments as (
 
 opened as (
     select
-        programme_id, staff_key, occurred_on, occurred_at, recorded_at, log_partition, log_offset,
-        body.role as role, body.scope_kind as scope_kind, body.scope_id as scope_id
+        appointments.programme_id, appointments.staff_key, appointments.occurred_on, appointments.occurred_at,
+        appointments.recorded_at, appointments.log_partition, appointments.log_offset,
+        appointments.body.role, appointments.body.scope_kind, appointments.body.scope_id
     from appointments
 ),
 
@@ -34,9 +35,9 @@ seen as (
 select
     seen.programme_id,
     seen.staff_key,
-    latest.appointment.role as role,
-    latest.appointment.scope_kind as scope_kind,
-    latest.appointment.scope_id as scope_id,
+    latest.appointment.role,
+    latest.appointment.scope_kind,
+    latest.appointment.scope_id,
     latest.appointed_on
 from seen
 left join latest on seen.programme_id = latest.programme_id and seen.staff_key = latest.staff_key

@@ -36,7 +36,7 @@ ordered as (
         *,
         row_number() over (
             partition by programme_id, as_of_on, award
-            order by measure_1 desc nulls last, measure_2 desc nulls last, measure_3 desc nulls last, measure_4 desc nulls last, staff_key
+            order by measure_1 desc nulls last, measure_2 desc nulls last, measure_3 desc nulls last, measure_4 desc nulls last, staff_key asc
         ) as position_number,
         count(*) over (partition by programme_id, as_of_on, award) as candidate_count
     from candidates

@@ -63,18 +63,13 @@ of_another as (
     where placed.denominator not in ('called_up', 'participating')
 )
 
-select programme_id, enrolment_id, 'called_up' as indicator, valid_from_on as placed_from_on, valid_from_on, valid_to_on
-from placements
-where is_called_up
-union all
-select programme_id, enrolment_id, 'participating', valid_from_on, valid_from_on, valid_to_on
-from placements
-where is_participating
-union all
 select
-    placements.programme_id, placements.enrolment_id, definitions.indicator, placements.valid_from_on,
-    greatest(placements.valid_from_on, definitions.applies_from_on),
-    least(placements.valid_to_on, definitions.applies_to_on)
+    placements.programme_id,
+    placements.enrolment_id,
+    definitions.indicator,
+    placements.valid_from_on as placed_from_on,
+    greatest(placements.valid_from_on, definitions.applies_from_on) as valid_from_on,
+    least(placements.valid_to_on, definitions.applies_to_on) as valid_to_on
 from placements
 inner join definitions
     on placements.programme_id = definitions.programme_id
@@ -89,3 +84,11 @@ where denominator in ('called_up', 'participating')
 union all
 select programme_id, enrolment_id, indicator, placed_from_on, valid_from_on, valid_to_on
 from of_another
+union all
+select programme_id, enrolment_id, 'called_up', valid_from_on as placed_from_on, placements.valid_from_on, valid_to_on
+from placements
+where is_called_up
+union all
+select programme_id, enrolment_id, 'participating', valid_from_on as placed_from_on, placements.valid_from_on, valid_to_on
+from placements
+where is_participating
