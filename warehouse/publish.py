@@ -36,6 +36,7 @@ def publish(candidate: Path, published: Path, info: BuildInfo) -> None:
     fresh.unlink(missing_ok=True)
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
+        con.execute("set preserve_insertion_order = false")
         con.execute(f"attach {_text(candidate)} as private (read_only)")
         con.execute(f"attach {_text(fresh)} as fresh")
         con.execute("create schema fresh.marts")
