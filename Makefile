@@ -49,7 +49,7 @@ kafka: $(VENV)/installed-dev
 
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -o requirements/runtime.txt
-	uv pip compile pyproject.toml --group dev --extra fast --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -c requirements/runtime.txt -o requirements/dev.txt
+	uv pip compile pyproject.toml --group dev --extra fast --extra spark --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -c requirements/runtime.txt -o requirements/dev.txt
 	printf 'hatchling>=1.27\neditables\n' | uv pip compile - -c requirements/runtime.txt --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -o requirements/build.txt
 
 clean:

@@ -21,6 +21,7 @@ VARIABLES: Mapping[str, str] = {
     "XUEQING_VAULT": "the vault's file (default: vault.sqlite in the home)",
     "XUEQING_VAULT_KEY": "the vault's key itself, base64",
     "XUEQING_VAULT_KEY_FILE": "a file with the vault's key (default: vault.key in the home)",
+    "XUEQING_SPARK_JARS": "comma-separated jars of Delta for Spark (default: Spark fetches them from Maven Central)",
     "XUEQING_PARTITIONS": "partitions of a new log (default: 4)",
 }
 
@@ -37,6 +38,7 @@ class Settings:
     vault_key: str | None
     vault_key_file: Path
     partitions: int
+    spark_jars: str
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -62,6 +64,7 @@ class Settings:
             vault_key=environ.get("XUEQING_VAULT_KEY"),
             vault_key_file=Path(environ.get("XUEQING_VAULT_KEY_FILE", home / "vault.key")).expanduser(),
             partitions=partitions,
+            spark_jars=environ.get("XUEQING_SPARK_JARS", ""),
         )
 
     @property

@@ -12,23 +12,27 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from warehouse.dbt import Node, project_dir, run_dbt
-from warehouse.errors import BuildFailed, BuildInProgress
+from warehouse.dbt import DbtResult, Node, dbt_arguments, project_dir, run_dbt, run_logged
+from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress
 from warehouse.lake import ACCEPTED, Lake, Snapshot
 from warehouse.publish import BuildInfo, publish, read_info
+from warehouse.spark import SparkJob, read_built
 
-__all__ = ["BuildOptions", "BuildReport", "Warehouse"]
+__all__ = ["BuildOptions", "BuildReport", "SparkOptions", "Warehouse"]
 
 #: Columns of the lake that the models may read; the raw bytes of quarantined records are not among them.
 _RECORD_COLUMNS = (
@@ -47,6 +51,20 @@ class BuildOptions:
     full: bool = False
     memory: str = "2500MB"
     recorded_before: datetime | None = None
+    spark: SparkOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SparkOptions:
+    """Build on Spark, always in full.
+
+    ``jars``: comma-separated jars with Delta, empty to have Spark fetch them. With ``keep`` the folder
+    ``build/spark`` stays: Spark's Delta tables, and its answers to the marts' views as Parquet.
+    """
+
+    master: str = "local[*]"
+    jars: str = ""
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,7 @@ class Warehouse:
         with self._lock():
             snapshot = lake.snapshot()
             definitions = _digest(reference)
-            last = None if options.full else self._state(definitions)
+            last = None if options.full or options.spark else self._state(definitions)
             info = read_info(self.published)
             if last is not None and info is not None and not _has_news(snapshot, last, options.recorded_before):
                 return BuildReport(info, False, False, time.perf_counter() - started)
@@ -106,9 +124,16 @@ class Warehouse:
                 definitions=definitions,
             )
             candidate = self.work / "candidate.duckdb"
-            nodes = self._run(candidate, snapshot, reference, last, info, options, report)
-            publish(candidate, self.published, info)
-            os.replace(candidate, self.private)
+            for leftover in self.work.glob("candidate.duckdb*"):
+                leftover.unlink()
+            if options.spark is not None:
+                nodes = self._run_on_spark(candidate, snapshot, reference, info, options, report)
+                publish(candidate, self.published, info)
+                candidate.unlink()
+            else:
+                nodes = self._run(candidate, snapshot, reference, last, info, options, report)
+                publish(candidate, self.published, info)
+                os.replace(candidate, self.private)
             return BuildReport(info, last is None, True, time.perf_counter() - started, nodes)
 
     def delete(self) -> None:
@@ -146,17 +171,69 @@ class Warehouse:
         options: BuildOptions,
         report: Callable[[Node], None],
     ) -> list[Node]:
-        for leftover in self.work.glob("candidate.duckdb*"):
-            leftover.unlink()
         if last is not None:
             shutil.copyfile(self.private, candidate)
         _prepare(candidate, snapshot, reference, last, info, options.recorded_before)
         arguments = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if last is None else [])]
         result = run_dbt(arguments, build_file=candidate, work=self.work, memory=options.memory, report=report)
-        if not result.ok:
-            what = "\n".join(f"  {name}: {message}" for name, message in result.failures) or "\n".join(result.tail)
-            raise BuildFailed(f"nothing was published; what was published before stands.\n{what}")
-        return result.nodes
+        return _finished(result)
+
+    def _run_on_spark(
+        self,
+        candidate: Path,
+        snapshot: Snapshot,
+        reference: Mapping[str, pa.Table],
+        info: BuildInfo,
+        options: BuildOptions,
+        report: Callable[[Node], None],
+    ) -> list[Node]:
+        """Build the marts on Spark, bring their tables into ``candidate`` and make their views there."""
+        assert options.spark is not None
+        if not snapshot.files:
+            raise BuildFailed("the lake is empty; nothing for Spark to build. Run: xueqing sink")
+        if find_spec("pyspark") is None or find_spec("dbt.adapters.spark") is None:
+            raise BadConfiguration("Spark is not installed; run: pip install 'xueqing[spark]' (and Java 17)")
+        work = self.work / "spark"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        for name, rows in reference.items():
+            pq.write_table(rows, work / f"{name}.parquet")
+        arguments = ["build", "--target", "spark", "--full-refresh", "--exclude-resource-type", "unit_test"]
+        job = SparkJob(
+            master=options.spark.master,
+            jars=options.spark.jars,
+            work=str(work),
+            files=[f.removeprefix("file://") for f in snapshot.files],
+            columns=list(_RECORD_COLUMNS),
+            condition=f"disposition = '{ACCEPTED}' and {_before(options.recorded_before).replace('timestamptz', 'timestamp')}",
+            reference={name: str(work / f"{name}.parquet") for name in reference},
+            dbt=dbt_arguments(arguments, work),
+            write_views=options.spark.keep,
+        )
+        job.write(work / "job.json")
+        result = run_logged([sys.executable, "-m", "warehouse.spark", str(work / "job.json")], {}, work, report)
+        nodes = _finished(result)
+        _prepare(candidate, snapshot, reference, None, info, options.recorded_before)
+        with duckdb.connect(str(candidate)) as con:
+            con.execute("set timezone = 'UTC'")
+            con.execute("create schema marts")
+            for table in sorted(p.name for p in (work / "tables" / "marts.db").iterdir()):
+                files, empty = read_built(work, "marts", table)
+                con.register("empty_mart", empty)
+                con.execute(f"create table marts.{table} as from {f'read_parquet({files})' if files else 'empty_mart'}")
+                con.unregister("empty_mart")
+        views = ["run", "--select", "path:models/marts,config.materialized:view"]
+        _finished(run_dbt(views, build_file=candidate, work=self.work, memory=options.memory))
+        if not options.spark.keep:
+            shutil.rmtree(work)
+        return nodes
+
+
+def _finished(result: DbtResult) -> list[Node]:
+    if not result.ok:
+        what = "\n".join(f"  {name}: {message}" for name, message in result.failures) or "\n".join(result.tail)
+        raise BuildFailed(f"nothing was published; what was published before stands.\n{what}")
+    return result.nodes
 
 
 def _offsets(snapshot: Snapshot) -> dict[str, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["DbtResult", "Node", "project_dir", "run_dbt"]
+__all__ = ["DbtResult", "Node", "dbt_arguments", "project_dir", "run_dbt", "run_logged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ def project_dir() -> Path:
     return Path(str(resources.files("warehouse"))).parent / "dbt_project"
 
 
+def dbt_arguments(arguments: list[str], work: Path) -> list[str]:
+    """``arguments`` with where the project is, where its output goes, and the log as JSON."""
+    project = str(project_dir())
+    return [
+        "--log-format", "json", "--log-level-file", "none", "--no-version-check",
+        *arguments,
+        "--project-dir", project, "--profiles-dir", project, "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
+    ]  # fmt: skip
+
+
 def run_dbt(
     arguments: list[str],
     *,
@@ -51,21 +61,19 @@ def run_dbt(
 ) -> DbtResult:
     """``dbt ARGUMENTS`` against the private build file; never raises for a failed model."""
     work.mkdir(parents=True, exist_ok=True)
-    project = str(project_dir())
-    env = os.environ | {
+    env = {
         "XUEQING_BUILD_FILE": str(build_file),
         "XUEQING_BUILD_MEMORY": memory,
         "XUEQING_BUILD_TEMP": str(work / "spill"),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DO_NOT_TRACK": "1",
     }
-    command = [
-        sys.executable, "-c", "from dbt.cli.main import cli; cli()",
-        "--log-format", "json", "--log-level-file", "none", "--no-version-check",
-        *arguments,
-        "--project-dir", project, "--profiles-dir", project, "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
-    ]  # fmt: skip
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *dbt_arguments(arguments, work)]
+    return run_logged(command, env, work, report)
+
+
+def run_logged(command: list[str], env: dict[str, str], work: Path, report: Callable[[Node], None]) -> DbtResult:
+    """Run a command that prints dbt's log and read it; never raises for a failed model."""
     result = DbtResult(ok=False)
+    env = os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"} | env
     with subprocess.Popen(
         command, env=env, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

@@ -16,7 +16,7 @@ from pipelines.console import default_language, errors, output
 from pipelines.reports.terminal import print_status
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
-from warehouse.build import BuildOptions
+from warehouse.build import BuildOptions, SparkOptions
 from warehouse.errors import BadConfiguration
 
 __all__ = ["register"]
@@ -89,14 +89,22 @@ def maintain(
 def build(
     full: Annotated[bool, typer.Option("--full", help="Read the whole lake again.")] = False,
     memory: Memory = "2500MB",
+    engine: Annotated[str, typer.Option(help="duckdb, or spark (extra `spark`, Java 17): always in full.")] = "duckdb",
+    spark_master: Annotated[
+        str, typer.Option(help="local[*], or a standalone cluster's address such as spark://host:7077.")
+    ] = "local[*]",
 ) -> None:
     """Build the warehouse privately, test it, and publish it.
 
     Only what the lake has gained since the last build is read. A test that fails publishes nothing.
+    On Spark the same models give the same marts; a cluster's workers must see the home folder's files.
     """
-    workspace = Workspace(Settings.from_environment())
-    done = steps.build(workspace, BuildOptions(full=full, memory=memory))
-    what = "full build" if done.is_full else "update"
+    settings = Settings.from_environment()
+    if engine not in ("duckdb", "spark"):
+        raise BadConfiguration(f"--engine {engine}: expected duckdb or spark")
+    spark = SparkOptions(spark_master, settings.spark_jars) if engine == "spark" else None
+    done = steps.build(Workspace(settings), BuildOptions(full=full, memory=memory, spark=spark))
+    what = "full build on Spark" if spark else "full build" if done.is_full else "update"
     if done.is_new:
         output.print(f"{what} {done.info.build_id} published in {done.seconds:.1f} s")
     else:

@@ -3,6 +3,11 @@
 {% macro duckdb__event_key(event_id) -%}cast({{ event_id }} as uuid){%- endmacro %}
 {% macro spark__event_key(event_id) -%}{{ event_id }}{%- endmacro %}
 
+{#- An event's key as the text that the event had. -#}
+{% macro event_text(key) -%}{{ adapter.dispatch('event_text')(key) }}{%- endmacro %}
+{% macro duckdb__event_text(key) -%}cast({{ key }} as varchar){%- endmacro %}
+{% macro spark__event_text(key) -%}{{ key }}{%- endmacro %}
+
 {#- A 64-bit fingerprint of some columns, nulls told apart. -#}
 {% macro fingerprint(columns) -%}{{ adapter.dispatch('fingerprint')(columns) }}{%- endmacro %}
 {% macro duckdb__fingerprint(columns) -%}hash({{ columns | join(', ') }}){%- endmacro %}

@@ -1,6 +1,6 @@
 select
     programme_id,
-    cast(event_id as varchar) as event_id,
+    {{ event_text('event_id') }} as event_id,
     log_partition,
     log_offset,
     first_partition,

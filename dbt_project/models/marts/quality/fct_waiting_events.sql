@@ -2,7 +2,7 @@ select
     events.programme_id,
     events.enrolment_id,
     events.event_type,
-    cast(events.event_id as varchar) as event_id,
+    {{ event_text('events.event_id') }} as event_id,
     events.occurred_at,
     events.recorded_at,
     events.log_partition,

@@ -42,7 +42,7 @@ select
     post_id,
     enrolment_id,
     staff_key,
-    cast(event_id as varchar) as event_id,
+    {{ event_text('event_id') }} as event_id,
     posted_at,
     responded_at,
     cast({{ seconds_between('posted_at', 'responded_at') }} as bigint) as response_s,
