@@ -48,7 +48,11 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
         log = folder / f"{name}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [str(home / "bin" / "spark-class"), *arguments], env=env, stdout=out, stderr=subprocess.STDOUT, cwd=folder
+                [str(home / "bin" / "spark-class"), *arguments],
+                env=env,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
             )
         running.append(process)
         return log, process

@@ -79,8 +79,8 @@ def test_every_cell_is_the_oracles(workspace: Workspace) -> None:
     )
     for day in (date(2013, 1, 15), date(2013, 9, 1), date(2014, 3, 3), END):
         assert status_cells(workspace.warehouse.published, PROGRAMME, day) == oracle.status(day), day
-        with connect(workspace.warehouse.published) as con:
-            assert scores_of(con, PROGRAMME, day) == oracle.scores(day), day
+    with connect(workspace.warehouse.published) as con:
+        assert scores_of(con, PROGRAMME, day) == oracle.scores(day)
 
 
 def test_clicks_and_active_days_where_the_slice_is_complete(workspace: Workspace, shared_data: Path) -> None:

@@ -13,7 +13,7 @@ import json
 import os
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -82,24 +82,33 @@ def one_presentation(source: Path, folder: Path) -> Path:
         with (folder / name.removesuffix(".gz")).open("w", encoding="utf-8", newline="") as out:
             writer = csv.DictWriter(out, columns)
             writer.writeheader()
-            writer.writerows(rows[:20_000])
+            writer.writerows(rows[:8_000])
     return folder
 
 
-def test_every_mart_is_the_same_on_both_engines(
-    packs: dict[str, Pack], spark_jars: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_every_mart_is_the_same_on_both_engines(packs: dict[str, Pack], spark_jars: str, tmp_path: Path) -> None:
     rng = random.Random(7)
     pack = packs["tianshui-2017"]
     excellence = [row | {"requires": ""} for row in pack.tables["excellence"]]
     pack = replace(pack, tables={**pack.tables, "excellence": excellence})
+    short = replace(packs["open-university"], report_on=date(2013, 12, 31))
     versions = timeline(
-        [Loaded(pack, START, START.date()), Loaded(changed_pack(pack, tmp_path / "changed"), datetime(2017, 10, 20, tzinfo=UTC), CHANGED)]
+        [
+            Loaded(pack, START, START.date()),
+            Loaded(changed_pack(pack, tmp_path / "changed"), datetime(2017, 10, 20, tzinfo=UTC), CHANGED),
+        ]
     )
-    reference = reference_tables({**packs, **packs_like(pack, NAMES)}, {name: versions for name in NAMES[::2]})
+    reference = reference_tables(
+        {**packs, "open-university": short, **packs_like(pack, NAMES)}, dict.fromkeys(NAMES[::2], versions)
+    )
     lake = Lake(str(tmp_path / "lake"))
     with SqliteLog(tmp_path / "log.sqlite") as log:
-        log.append([chinese(r) for r in arrivals(rng, [e for name in NAMES for e in random_programme(rng, name, enrolments=4)])])
+        log.append(
+            [
+                chinese(r)
+                for r in arrivals(rng, [e for name in NAMES for e in random_programme(rng, name, enrolments=4)])
+            ]
+        )
         (simulation,) = simulate(packs["tianshui-2017"], fraction=0.01, faults=True)
         log.append(simulation.records)
         source = Path(os.environ.get("XUEQING_SHARED_DATA", "../shared/data")) / "oulad"
@@ -113,7 +122,9 @@ def test_every_mart_is_the_same_on_both_engines(
     with cluster(tmp_path / "cluster", workers=2) as master:
         done = on_spark.build(lake, reference, BuildOptions(spark=SparkOptions(master, spark_jars, keep=True)))
     assert done.is_full
-    assert all(node.status in ("success", "pass") for node in done.nodes), [n for n in done.nodes if n.status not in ("success", "pass")]
+    assert all(node.status in ("success", "pass", "ok") for node in done.nodes), [
+        n for n in done.nodes if n.status not in ("success", "pass", "ok")
+    ]
 
     with connect(on_duckdb.published) as con:
         con.execute(f"attach '{on_spark.published}' as other (read_only)")
@@ -123,7 +134,11 @@ def test_every_mart_is_the_same_on_both_engines(
         views = sorted(p.name for p in (on_spark.work / "spark" / "views").iterdir())
         assert set(views) < set(tables)
         for name in tables:
-            other = f"read_parquet('{on_spark.work}/spark/views/{name}/*.parquet')" if name in views else f"other.marts.{name}"
+            other = (
+                f"read_parquet('{on_spark.work}/spark/views/{name}/*.parquet')"
+                if name in views
+                else f"other.marts.{name}"
+            )
             assert types(con, f"warehouse.marts.{name}") == types(con, other), name
             counts = con.execute(
                 f"select (select count(*) from warehouse.marts.{name}), (select count(*) from {other}),"
@@ -131,7 +146,10 @@ def test_every_mart_is_the_same_on_both_engines(
             ).fetchone()
             assert counts is not None
             assert counts[0] == counts[1] > 0 or name in EMPTY, (name, counts)
-            assert counts[2] == 0, (name, con.execute(f"from (from warehouse.marts.{name} except all from {other}) limit 3").fetchall())
+            assert counts[2] == 0, (
+                name,
+                con.execute(f"from (from warehouse.marts.{name} except all from {other}) limit 3").fetchall(),
+            )
 
 
 #: Marts that a small lake may leave empty.

@@ -26,9 +26,9 @@
     explode(sequence({{ first }}, {{ last }}, interval 1 day)) as {{ name }}
 {%- endmacro %}
 
-{#- Whole seconds from one UTC timestamp to a later one. -#}
+{#- Whole elapsed seconds from one UTC timestamp to a later one. -#}
 {% macro seconds_between(first, last) -%}{{ adapter.dispatch('seconds_between')(first, last) }}{%- endmacro %}
-{% macro duckdb__seconds_between(first, last) -%}date_diff('second', {{ first }}, {{ last }}){%- endmacro %}
+{% macro duckdb__seconds_between(first, last) -%}date_sub('second', {{ first }}, {{ last }}){%- endmacro %}
 {% macro spark__seconds_between(first, last) -%}timestampdiff(SECOND, {{ first }}, {{ last }}){%- endmacro %}
 
 {#- The Monday of a date's week. -#}

@@ -25,10 +25,10 @@
     ({{ numerator }} * {{ 2 * 10 ** decimals }} + {{ denominator }}) div nullif(2 * {{ denominator }}, 0)
 {%- endmacro %}
 
-{#- The same as a decimal with that many decimals. -#}
+{#- The same as a decimal with that many decimals; its digits stay below 38, past which Spark drops decimals. -#}
 {% macro exact_ratio(numerator, denominator, decimals) -%}
-    cast({{ rounded_quotient(numerator, denominator, decimals) }} as decimal(28, 0))
-        * cast(0.{{ '0' * (decimals - 1) }}1 as decimal(10, {{ decimals }}))
+    cast({{ rounded_quotient(numerator, denominator, decimals) }} as decimal(18, 0))
+        * cast(0.{{ '0' * (decimals - 1) }}1 as decimal({{ decimals + 1 }}, {{ decimals }}))
 {%- endmacro %}
 
 {#- Does a |-separated list hold this value? -#}

@@ -83,7 +83,7 @@ select
     programme_id,
     as_of_on,
     award,
-    position_number,
+    cast(position_number as bigint) as position_number,
     enrolment_id,
     order_by,
     measure_1,

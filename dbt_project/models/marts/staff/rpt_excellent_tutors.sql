@@ -46,7 +46,7 @@ select
     programme_id,
     as_of_on,
     award,
-    position_number,
+    cast(position_number as bigint) as position_number,
     staff_key,
     scope_id,
     order_by,

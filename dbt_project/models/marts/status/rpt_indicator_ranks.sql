@@ -14,7 +14,7 @@ select
     numerator_count,
     denominator_count,
     ratio,
-    rank() over (partition by programme_id, as_of_on, indicator, breakdown order by ratio desc) as rank_number,
+    cast(rank() over (partition by programme_id, as_of_on, indicator, breakdown order by ratio desc) as bigint) as rank_number,
     count(*) over (partition by programme_id, as_of_on, indicator, breakdown, ratio) as tied_count,
     count(*) over (partition by programme_id, as_of_on, indicator, breakdown) as ranked_count
 from {{ ref('rpt_indicators') }}
