@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.dbt import DbtResult, Node, dbt_arguments, project_dir, run_dbt, run_logged
-from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress
+from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress, NotPublished
 from warehouse.lake import ACCEPTED, Lake, Snapshot
 from warehouse.publish import BuildInfo, publish, read_info
 from warehouse.spark import SparkJob, read_built
@@ -135,6 +135,26 @@ class Warehouse:
                 publish(candidate, self.published, info)
                 os.replace(candidate, self.private)
             return BuildReport(info, last is None, True, time.perf_counter() - started, nodes)
+
+    def write_docs(self, target: Path) -> None:
+        """Write dbt's documentation of the last build, models, columns and lineage, as one HTML file.
+
+        Raises:
+            NotPublished: nothing was built on DuckDB yet.
+            BuildFailed: dbt could not write it.
+        """
+        if not self.private.exists():
+            raise NotPublished("nothing is built yet; run: xueqing build")
+        with self._lock():
+            work = self.work / "docs"
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            copy = work / "candidate.duckdb"
+            shutil.copyfile(self.private, copy)
+            _finished(run_dbt(["docs", "generate", "--static"], build_file=copy, work=work, memory="1GB"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(work / "target" / "static_index.html", target)
+            shutil.rmtree(work)
 
     def delete(self) -> None:
         """Remove the private build and the published file."""

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(maintain)
     app.command()(build)
     app.command()(rebuild)
+    app.command()(docs)
 
 
 def demo(language: Language = None) -> None:
@@ -132,3 +133,11 @@ def rebuild(
     steps.run_sink(fresh)
     done = steps.build(fresh, BuildOptions(full=True, memory=memory))
     output.print(f"rebuilt: {done.info.build_id}")
+
+
+def docs() -> None:
+    """Write the models' documentation (every table, column, test and the lineage; one HTML file) and print its path."""
+    workspace = Workspace(Settings.from_environment())
+    target = workspace.settings.home / "reports" / "models.html"
+    workspace.warehouse.write_docs(target)
+    output.print(str(target), soft_wrap=True)

@@ -90,6 +90,9 @@ def test_rebuild_gives_the_same_marts(tmp_path: Path) -> None:
     xueqing(tmp_path, "build")
     published = tmp_path / "warehouse" / "xueqing.duckdb"
     before = marts(published)
+    written = xueqing(tmp_path, "docs")
+    assert written.returncode == 0, written.stderr
+    assert "int_decision_entries" in Path(written.stdout.strip().replace("\n", "")).read_text(encoding="utf-8")
     assert xueqing(tmp_path, "rebuild", "--yes").returncode == 0
     assert marts(published) == before
 

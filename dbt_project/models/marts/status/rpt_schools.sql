@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ standings('school', 'school_id') }}
