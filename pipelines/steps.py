@@ -11,6 +11,7 @@ from ingest.sources.simulate import simulate
 from ingest.sources.simulate.names import invented_people
 from pipelines.console import progress, until_interrupted
 from pipelines.programmes import read_history, warn_of_changed_packs
+from pipelines.quality import gate
 from pipelines.reports.page import write_pages
 from pipelines.reports.status import StatusReport, read_status
 from pipelines.workspace import Workspace
@@ -20,6 +21,7 @@ from warehouse.query import connect
 
 __all__ = [
     "build",
+    "data_docs",
     "is_simulation_unfinished",
     "published",
     "run_simulation",
@@ -106,10 +108,15 @@ def build(workspace: Workspace, options: BuildOptions) -> BuildReport:
         def report(node: Node) -> None:
             bar.update(task, total=node.total, completed=node.index)
 
-        result = warehouse.build(workspace.lake, reference, options, report)
+        result = warehouse.build(workspace.lake, reference, options, report, gate(data_docs(workspace)))
         done = max((n.total for n in result.nodes), default=1)
         bar.update(task, total=done, completed=done)
     return result
+
+
+def data_docs(workspace: Workspace) -> Path:
+    """The folder of the quality checks' pages (Data Docs), those of the newest build."""
+    return workspace.settings.home / "reports" / "quality"
 
 
 def published(workspace: Workspace, recorded_before: datetime | None) -> Path:

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from warehouse.dbt import DbtResult, Node, dbt_arguments, project_dir, run_dbt, run_logged
 from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress, NotPublished
 from warehouse.lake import ACCEPTED, Lake, Snapshot
-from warehouse.publish import BuildInfo, publish, read_info
+from warehouse.publish import QUALITY_CHECKS, BuildInfo, publish, read_info
 from warehouse.spark import SparkJob, read_built
 
 __all__ = ["BuildOptions", "BuildReport", "SparkOptions", "Warehouse"]
@@ -97,14 +97,17 @@ class Warehouse:
         reference: Mapping[str, pa.Table],
         options: BuildOptions | None = None,
         report: Callable[[Node], None] = lambda node: None,
+        gate: Callable[[Path, BuildInfo], pa.Table] = lambda candidate, info: QUALITY_CHECKS.empty_table(),
     ) -> BuildReport:
         """Bring the warehouse up to the lake's newest version and publish it.
 
         Args:
             reference: the programme packs' tables, by name.
+            gate: judges the private build before it is published; returns what it found (columns as in
+                QUALITY_CHECKS) or raises QualityFailed.
 
         Raises:
-            BuildFailed: a model or test failed; nothing was published.
+            BuildFailed: a model, a test or the gate failed; nothing was published.
             BuildInProgress: another process is building.
         """
         options = options or BuildOptions()
@@ -128,11 +131,12 @@ class Warehouse:
                 leftover.unlink()
             if options.spark is not None:
                 nodes = self._run_on_spark(candidate, snapshot, reference, info, options, report)
-                publish(candidate, self.published, info)
-                candidate.unlink()
             else:
                 nodes = self._run(candidate, snapshot, reference, last, info, options, report)
-                publish(candidate, self.published, info)
+            publish(candidate, self.published, info, gate(candidate, info))
+            if options.spark is not None:
+                candidate.unlink()
+            else:
                 os.replace(candidate, self.private)
             return BuildReport(info, last is None, True, time.perf_counter() - started, nodes)
 

@@ -6,6 +6,7 @@ XueqingError
 │   ├── LakeMismatch         the lake belongs to another log, or has a schema this version does not know
 │   ├── LogTruncated         the log no longer holds records that the lake has not covered
 │   ├── BuildFailed          a model or a test of the warehouse failed; nothing was published
+│   │   └── QualityFailed    the build is not as it must be, by the quality checks
 │   ├── NotPublished         there is no published warehouse yet
 │   ├── BadSource            an importer cannot read its source at all
 │   └── IdentityError        the vault cannot be opened, or holds no such person
@@ -28,6 +29,7 @@ __all__ = [
     "LogTruncated",
     "LogUnavailable",
     "NotPublished",
+    "QualityFailed",
     "Terminal",
     "Transient",
     "XueqingError",
@@ -60,6 +62,10 @@ class LogTruncated(Terminal):
 
 class BuildFailed(Terminal):
     """A model or test failed; what was published before stands."""
+
+
+class QualityFailed(BuildFailed):
+    """A quality check of severity error is not met; what was published before stands."""
 
 
 class NotPublished(Terminal):

@@ -15,8 +15,25 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-__all__ = ["BuildInfo", "publish", "read_info"]
+__all__ = ["QUALITY_CHECKS", "BuildInfo", "publish", "read_info"]
+
+
+#: What the checks of a build said, one row an expectation and programme; a build without checks publishes none.
+QUALITY_CHECKS = pa.schema(
+    [
+        pa.field("suite", pa.string()),
+        pa.field("programme_id", pa.string()),
+        pa.field("claim_zh", pa.string()),
+        pa.field("claim_en", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("is_met", pa.bool_()),
+        pa.field("checked_count", pa.int64()),
+        pa.field("unexpected_count", pa.int64()),
+        pa.field("examples", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +47,12 @@ class BuildInfo:
     definitions: str
 
 
-def publish(candidate: Path, published: Path, info: BuildInfo) -> None:
-    """Copy the marts of ``candidate`` into a new file and put it in the place of ``published``."""
+def publish(candidate: Path, published: Path, info: BuildInfo, checks: pa.Table) -> None:
+    """Copy the marts of ``candidate`` into a new file and put it in the place of ``published``.
+
+    Args:
+        checks: columns as in :data:`QUALITY_CHECKS`.
+    """
     fresh = published.with_suffix(".publishing")
     fresh.unlink(missing_ok=True)
     with duckdb.connect() as con:
@@ -59,6 +80,7 @@ def publish(candidate: Path, published: Path, info: BuildInfo) -> None:
             " ?::bigint as lake_version, ?::varchar as next_offsets, ?::varchar as definitions",
             [info.build_id, info.built_at, info.lake_version, json.dumps(info.next_offsets), info.definitions],
         )
+        con.execute("create table fresh.marts.quality_checks as from checks")
         con.execute("use memory")
         con.execute("checkpoint fresh")
         con.execute("detach fresh")

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command()(status)
     app.command()(page)
+    app.command()(quality)
     app.command()(settings)
 
 
@@ -72,6 +73,37 @@ def page(
     lang = language or default_language()
     path = steps.write_status_pages(workspace, programme, parse_date(as_of), lang)
     output.print(str(path), soft_wrap=True)
+
+
+def quality(
+    programme: Annotated[str | None, typer.Option("--programme", "-p", help="Only this programme.")] = None,
+    language: Language = None,
+) -> None:
+    """Print what the checks said of the published build, and the path of their pages (Great Expectations' Data Docs).
+
+    A check of severity error that is not met stops publication; one of severity warn is printed in the reports.
+    """
+    workspace = Workspace(Settings.from_environment())
+    claim = "claim_zh" if (language or default_language()) == "zh" else "claim_en"
+    with connect(workspace.warehouse.published) as con:
+        rows = con.execute(
+            f"select programme_id, suite, {claim}, severity, is_met, checked_count, unexpected_count, examples"
+            " from quality_checks where programme_id = coalesce(?, programme_id) order by programme_id, suite, is_met, all",
+            [programme],
+        ).fetchall()
+    last = None
+    for programme_id, suite, text, severity, is_met, checked, unexpected, examples in rows:
+        if (programme_id, suite) != last:
+            output.print(f"\n[bold]{programme_id}  {suite}[/bold]")
+        last = (programme_id, suite)
+        mark = "[green]as expected[/green]" if is_met else f"[yellow]{severity}[/yellow]"
+        found = f" ({count_text(unexpected)} of {count_text(checked)}: {examples})" if unexpected else ""
+        output.print(f"  {mark}  {text}[dim]{found}[/dim]", soft_wrap=True)
+    if not rows:
+        output.print("the published build was not checked" + (f", or knows no {programme}" if programme else ""))
+    page = steps.data_docs(workspace) / "index.html"
+    if page.exists():
+        output.print(f"\n{page}", soft_wrap=True)
 
 
 def settings() -> None:

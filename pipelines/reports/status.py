@@ -8,6 +8,7 @@ from datetime import date
 
 import duckdb
 
+from pipelines.quality import notes
 from warehouse.errors import BadConfiguration
 
 __all__ = ["Cell", "DayPoint", "StatusReport", "read_status"]
@@ -52,6 +53,8 @@ class StatusReport:
     grid: Mapping[tuple[str, str], Cell]
     trend: list[DayPoint]
     definitions: list[tuple[str, str, str]]
+    #: What the quality checks found, each with examples.
+    notes: list[tuple[str, str]]
 
 
 def read_status(
@@ -113,6 +116,7 @@ def read_status(
             " where programme_id = $1 and applies_from_on <= $2 and (applies_to_on is null or applies_to_on > $2)",
             [programme_id, on],
         ).fetchall(),
+        notes=[(zh if language == "zh" else en, examples) for zh, en, examples in notes(con, programme_id)],
     )
 
 

@@ -45,6 +45,8 @@ def print_status(console: Console, report: StatusReport, language: str) -> None:
         console.print(_long_table(report, w))
     else:
         console.print(_grid_table(grid, w))
+    for claim, examples in report.notes:
+        console.print(f"[yellow]{w['not_met'].format(claim=claim)}[/yellow] ({examples})")
 
 
 #: What three columns of three rates need.

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
 from ingest.packs import Pack, load_pack
 from ingest.sink import Sink, SinkOptions
+from pipelines.quality.checks import suites
 from tests import samples
 from tests.oracle import Oracle, Rules
 from tests.warehouse_help import cells_of, marts, raw_records, scores_of
@@ -212,6 +214,10 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     at_once = Warehouse(folder / "at-once")
     at_once.build(lake, reference, BuildOptions(full=True))
     assert marts(piecemeal.published) == marts(at_once.published)
+    # Whatever falls, a correction says why.
+    with duckdb.connect(str(at_once.private), read_only=True) as con:
+        (falls,) = [s.sql for s in suites() if s.name == "outgoing_falls"]
+        assert [row for row in con.execute(falls).fetchall() if row[-1]] == []
 
     raws = raw_records(folder / "log.sqlite")
     rules, later = Rules(pack.path), [(CHANGED, Rules(changed.path))]

@@ -1,0 +1,200 @@
+"""Runs the suites against a build, writes Data Docs, and says what is not met."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.errors import QualityFailed
+from warehouse.publish import QUALITY_CHECKS, BuildInfo
+
+__all__ = ["Finding", "check", "gate", "notes", "suites"]
+
+_SEVERITIES = {"critical": "error", "warning": "warn", "info": "info"}
+#: Rows that a finding shows of those that are not as expected.
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One expectation about one programme; the fields are the columns of the published ``quality_checks``."""
+
+    suite: str
+    programme_id: str
+    claim_zh: str
+    claim_en: str
+    severity: str
+    is_met: bool
+    checked_count: int
+    unexpected_count: int
+    examples: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A table of aggregates and what is expected of it."""
+
+    sql: str
+    expectations: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.expectations["name"])
+
+
+def suites() -> list[Suite]:
+    """Every suite, those of what enters first."""
+    folder = resources.files("pipelines.quality") / "suites"
+    found = sorted(f.name.removesuffix(".json") for f in folder.iterdir() if f.name.endswith(".json"))
+    return [
+        Suite((folder / f"{n}.sql").read_text("utf-8"), json.loads((folder / f"{n}.json").read_text("utf-8")))
+        for n in found
+    ]
+
+
+def gate(data_docs: Path) -> Callable[[Path, BuildInfo], pa.Table]:
+    """What :meth:`warehouse.build.Warehouse.build` asks before it publishes; Data Docs go into that folder.
+
+    The gate raises QualityFailed where an expectation of severity error is not met.
+    """
+
+    def judge(candidate: Path, info: BuildInfo) -> pa.Table:
+        with duckdb.connect(str(candidate), read_only=True) as con:
+            con.execute("set timezone = 'UTC'")
+            findings = check(con, info, data_docs)
+        failed = [f for f in findings if not f.is_met and f.severity == "error"]
+        if failed:
+            raise QualityFailed(
+                "nothing was published; what was published before stands. Not as it must be:\n"
+                + "\n".join(f"  {f.programme_id}: {f.claim_en} ({f.examples})" for f in failed)
+                + f"\nAll checks: {data_docs / 'index.html'}"
+            )
+        return pa.Table.from_pylist([asdict(f) for f in findings], schema=QUALITY_CHECKS)
+
+    return judge
+
+
+def notes(con: duckdb.DuckDBPyConnection, programme_id: str) -> list[tuple[str, str, str]]:
+    """What a report must print of a published build: (claim in Chinese, in English, examples) that are not met."""
+    return con.execute(
+        "select claim_zh, claim_en, examples from quality_checks"
+        " where programme_id = ? and not is_met and severity <> 'info' order by suite, claim_en",
+        [programme_id],
+    ).fetchall()
+
+
+def check(con: duckdb.DuckDBPyConnection, info: BuildInfo, data_docs: Path) -> list[Finding]:
+    """Every expectation about every programme of a private build; writes Data Docs too, all of them or none."""
+    findings: list[Finding] = []
+    with tempfile.TemporaryDirectory() as name, _context(Path(name)) as context:
+        import great_expectations as gx
+
+        source = context.data_sources.add_pandas("build")
+        for suite in suites():
+            parameters = {"built_at": info.built_at} if "$built_at" in suite.sql else None
+            frame = con.execute(suite.sql, parameters).fetch_df()
+            expected = context.suites.add(gx.ExpectationSuite(**suite.expectations))
+            batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all")
+            definition = context.validation_definitions.add(
+                gx.ValidationDefinition(name=suite.name, data=batch, suite=expected)
+            )
+            checkpoint = context.checkpoints.add(
+                gx.Checkpoint(
+                    name=suite.name,
+                    validation_definitions=[definition],
+                    result_format={
+                        "result_format": "COMPLETE",
+                        "unexpected_index_column_names": suite.expectations["meta"]["keys"],
+                    },
+                )
+            )
+            for programme_id, rows in frame.groupby("programme_id", sort=True):
+                run = gx.RunIdentifier(run_name=str(programme_id))
+                done = checkpoint.run(batch_parameters={"dataframe": rows}, run_id=run)
+                (outcome,) = done.run_results.values()
+                findings += [_finding(suite, str(programme_id), one) for one in outcome.results]
+        context.build_data_docs()
+        _replace(Path(name) / "docs", data_docs)
+    return findings
+
+
+def _finding(suite: Suite, programme_id: str, outcome: Any) -> Finding:
+    if outcome.exception_info.get("raised_exception"):
+        # An expectation that cannot be computed says nothing about the data: a defect of ours.
+        raise RuntimeError(f"{suite.name}: {outcome.exception_info.get('exception_message')}")
+    config, result = outcome.expectation_config, outcome.result
+    unexpected = result.get("unexpected_index_list") or []
+    keys = suite.expectations["meta"]["keys"]
+    examples = "; ".join(
+        " ".join(str(row[k]) for k in keys) + ": " + ", ".join(_plain(v) for k, v in row.items() if k not in keys)
+        for row in unexpected[:_EXAMPLES]
+    )
+    return Finding(
+        suite=suite.name,
+        programme_id=programme_id,
+        claim_zh=config.meta["claim_zh"],
+        claim_en=config.meta["claim_en"],
+        severity=_SEVERITIES[str(getattr(config.severity, "value", config.severity))],
+        is_met=bool(outcome.success),
+        checked_count=int(result["element_count"]) - int(result.get("missing_count") or 0),
+        unexpected_count=int(result["unexpected_count"]),
+        examples=examples + (" …" if len(unexpected) > _EXAMPLES else ""),
+    )
+
+
+def _plain(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def _context(folder: Path) -> Iterator[Any]:
+    """An ephemeral context of Great Expectations that reports to nobody and writes its Data Docs into ``folder``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own use of pandas and marshmallow
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
+
+        config = DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            analytics_enabled=False,
+            progress_bars=ProgressBarsConfig(globally=False),
+            data_docs_sites={
+                "checks": {
+                    "class_name": "SiteBuilder",
+                    "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                    "show_how_to_buttons": False,
+                    "store_backend": {
+                        "class_name": "TupleFilesystemStoreBackend",
+                        "base_directory": str(folder / "docs"),
+                    },
+                }
+            },
+        )
+        yield gx.get_context(project_config=config, mode="ephemeral")
+
+
+def _replace(fresh: Path, target: Path) -> None:
+    """Put a folder in another's place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f"{target.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(fresh, beside)
+    shutil.rmtree(target, ignore_errors=True)
+    beside.rename(target)
