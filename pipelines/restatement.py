@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import duckdb
-
+from pipelines.dates import last_day
 from pipelines.trace import DIMENSIONS
 from warehouse.lake import Lake
 from warehouse.query import connect
@@ -114,7 +113,7 @@ def restate(
     with connect(after, lake) as con:
         quoted = str(before).replace("'", "''")
         con.execute(f"attach '{quoted}' as before (read_only)")
-        days = {name: _last_day(con, name, programme_id, as_of) for name in ("before", "warehouse")}
+        days = {name: last_day(con, programme_id, as_of, edition=name) for name in ("before", "warehouse")}
         shared = {"programme": programme_id, "before_on": days["before"], "after_on": days["warehouse"]}
         cells = [
             ChangedCell(
@@ -136,11 +135,3 @@ def restate(
             for name in ("before", "warehouse")
         ]
     return Restatement(cells, causes, digests[0] != digests[1])
-
-
-def _last_day(con: duckdb.DuckDBPyConnection, name: str, programme_id: str, as_of: date) -> date | None:
-    found = con.execute(
-        f"select max(as_of_on) from {name}.marts.rpt_status where programme_id = $1 and as_of_on <= $2",
-        [programme_id, as_of],
-    ).fetchone()
-    return found[0] if found else None

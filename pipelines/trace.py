@@ -9,11 +9,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
+from pipelines.dates import day_of
+from warehouse.build import before
 from warehouse.errors import BadConfiguration
 
 __all__ = ["DIMENSIONS", "Figure", "Trace", "events_behind", "parse_figure", "trace", "write_relation"]
@@ -184,19 +186,9 @@ def trace(con: duckdb.DuckDBPyConnection, figure: Figure) -> Trace:
     Raises:
         BadConfiguration: no such programme, indicator or date.
     """
-    found = con.execute(
-        """
-        select max(as_of_on) from rpt_status where programme_id = $1 and as_of_on <= coalesce(
-            $2, (select max(report_on) from reference.programmes where programme_id = $1), date '9999-12-31')
-        """,
-        [figure.programme_id, figure.as_of],
-    ).fetchone()
-    if found is None or found[0] is None:
-        raise BadConfiguration(
-            f"nothing is known of {figure.programme_id!r}" + (f" by {figure.as_of}" if figure.as_of else "")
-        )
+    last_on = day_of(con, figure.programme_id, figure.as_of)
     # Past the last day with events nothing changes but the definitions.
-    last_on, day = found[0], figure.as_of or found[0]
+    day = figure.as_of or last_on
     label_zh, label_en, definition_zh, definition_en, version, denominator, _ = _definition(con, figure, last_on)
     where = "".join(
         f"\n        and {DIMENSIONS[name]} is not distinct from {_quoted(_resolve(con, figure, name, value)) if value else 'null'}"
@@ -281,11 +273,7 @@ def events_behind(
     condition = {"numerator": "is_in_numerator", "denominator": "true", "missing": "not is_in_numerator"}[of]
     offsets = con.execute("select next_offsets from build_info").fetchone()
     assert offsets is not None
-    known = (
-        f"recorded_at < timestamptz '{recorded_before.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
-        if recorded_before
-        else "true"
-    )
+    known = before(recorded_before)
     end = f"cast(timezone({_quoted(time_zone)}, {{}}) as date) <= date '{found.as_of}'"
     types = ", ".join(_quoted(t) for t in found.event_types)
     # Kept as a table: asked again as a relation it would be read from the lake anew.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -13,14 +14,19 @@ from tests.kafka_broker import Broker, BrokerUnavailable, start_broker
 ROOT = Path(__file__).parents[1]
 
 
+def lacking(part: str, why: object) -> NoReturn:
+    """Skip for want of a part that not every machine has; fail where XUEQING_REQUIRE names it."""
+    if part in os.environ.get("XUEQING_REQUIRE", "").split(","):
+        pytest.fail(f"XUEQING_REQUIRE asks for {part}: {why}")
+    pytest.skip(f"no {part}: {why}")
+
+
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     try:
         running = start_broker(tmp_path_factory.mktemp("kafka"))
     except BrokerUnavailable as error:
-        if "kafka" in os.environ.get("XUEQING_REQUIRE", ""):
-            pytest.fail(f"XUEQING_REQUIRE asks for Kafka: {error}")
-        pytest.skip(f"no Kafka broker: {error}")
+        lacking("kafka", error)
     yield running
     running.stop()
 
@@ -29,9 +35,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def shared_data() -> Path:
     folder = Path(os.environ.get("XUEQING_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        if "shared_data" in os.environ.get("XUEQING_REQUIRE", ""):
-            pytest.fail(f"XUEQING_REQUIRE asks for the shared data, and {folder} is absent")
-        pytest.skip(f"no shared data at {folder}; set XUEQING_SHARED_DATA")
+        lacking("shared_data", f"{folder} is absent; set XUEQING_SHARED_DATA")
     return folder
 
 
@@ -39,9 +43,7 @@ def shared_data() -> Path:
 def browser() -> str:
     found = find_browser()
     if found is None:
-        if "browser" in os.environ.get("XUEQING_REQUIRE", ""):
-            pytest.fail("XUEQING_REQUIRE asks for a browser, and no Chromium is on the PATH")
-        pytest.skip("no Chromium on the PATH")
+        lacking("browser", "no Chromium is on the PATH")
     return found
 
 

@@ -32,7 +32,7 @@ from warehouse.lake import ACCEPTED, Lake, Snapshot
 from warehouse.publish import QUALITY_CHECKS, BuildInfo, publish, read_info
 from warehouse.spark import SparkJob, read_built
 
-__all__ = ["BuildOptions", "BuildReport", "SparkOptions", "Warehouse"]
+__all__ = ["BuildOptions", "BuildReport", "SparkOptions", "Warehouse", "before"]
 
 #: Columns of the lake that the models may read; the raw bytes of quarantined records are not among them.
 _RECORD_COLUMNS = (
@@ -229,7 +229,7 @@ class Warehouse:
             work=str(work),
             files=[f.removeprefix("file://") for f in snapshot.files],
             columns=list(_RECORD_COLUMNS),
-            condition=f"disposition = '{ACCEPTED}' and {_before(options.recorded_before).replace('timestamptz', 'timestamp')}",
+            condition=f"disposition = '{ACCEPTED}' and {before(options.recorded_before).replace('timestamptz', 'timestamp')}",
             reference={name: str(work / f"{name}.parquet") for name in reference},
             dbt=dbt_arguments(arguments, work),
             write_views=options.spark.keep,
@@ -289,7 +289,7 @@ def _prepare(
     with duckdb.connect(str(candidate), config={"storage_compatibility_version": "latest"}) as con:
         for schema in ("lake", "reference", "build"):
             con.execute(f"create schema if not exists {schema}")
-        con.execute(f"create or replace view lake.records as {_records(snapshot.files, _before(recorded_before))}")
+        con.execute(f"create or replace view lake.records as {_records(snapshot.files, before(recorded_before))}")
         con.execute(f"create or replace view lake.new_records as {_new_records(snapshot, last, recorded_before)}")
         for name, rows in reference.items():
             con.register("rows", rows)
@@ -317,10 +317,11 @@ def _new_records(snapshot: Snapshot, last: Mapping[str, object] | None, recorded
     files = tuple(f for f in snapshot.files if f not in known)
     if not files:
         return _records(snapshot.files[:1], "false")
-    return _records(files, f"{_beyond(last['next_offsets'])} and {_before(recorded_before)}")  # type: ignore[arg-type]
+    return _records(files, f"{_beyond(last['next_offsets'])} and {before(recorded_before)}")  # type: ignore[arg-type]
 
 
-def _before(moment: datetime | None) -> str:
+def before(moment: datetime | None) -> str:
+    """SQL that holds for records that the log had taken before an instant (None: for all)."""
     return "true" if moment is None else f"recorded_at < timestamptz '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
 
 

@@ -39,3 +39,22 @@
 {% macro voided_event(details='details') -%}
     {{ event_key(json_text(details, 'voided_event_id')) }}
 {%- endmacro %}
+
+{#- The enrolments that this build works on, numbered: sorting and grouping long texts costs far more. -#}
+{% macro numbered_enrolments() -%}
+    select
+        opened.programme_id, opened.enrolment_id, opened.first_opened_on,
+        row_number() over (order by opened.programme_id, opened.enrolment_id) as enrolment_number
+    from {{ ref('int_enrolments_opened') }} as opened
+    {{ only_touched('opened') }}
+{%- endmacro %}
+
+{#- A table of the packs, with the dates on which each version of its programme's definitions applies. -#}
+{% macro defined(table) -%}
+    (
+        select pack_rows.*, definitions.applies_from_on, definitions.applies_to_on
+        from {{ source('reference', table) }} as pack_rows
+        inner join {{ source('reference', 'definitions') }} as definitions
+            on pack_rows.programme_id = definitions.programme_id and pack_rows.version = definitions.version
+    )
+{%- endmacro %}

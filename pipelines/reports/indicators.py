@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 
+from pipelines.dates import day_of, last_day
 from pipelines.trace import DIMENSIONS
 from warehouse.errors import BadConfiguration
 
@@ -70,16 +71,7 @@ def read_figures(
     known = [r[0] for r in con.execute("select distinct breakdown from rpt_status order by 1").fetchall()]
     if breakdown not in known:
         raise BadConfiguration(f"there is no breakdown {breakdown!r}; there are {', '.join(known)}")
-    days = []
-    for wanted in (as_of, since):
-        found = con.execute(
-            "select max(as_of_on) from rpt_status where programme_id = $1 and as_of_on <= coalesce("
-            "$2, (select max(report_on) from reference.programmes where programme_id = $1), date '9999-12-31')",
-            [programme_id, wanted],
-        ).fetchone()
-        days.append(found[0] if found else None)
-    if days[0] is None:
-        raise BadConfiguration(f"nothing is known of {programme_id!r}" + (f" by {as_of}" if as_of else ""))
+    on, earlier_on = day_of(con, programme_id, as_of), last_day(con, programme_id, since) if since else None
     same = " and ".join(
         f"i.{c} is not distinct from r.{c}" for c in ("programme_id", "as_of_on", "indicator", "breakdown", *columns)
     )
@@ -89,7 +81,7 @@ def read_figures(
         places=", ".join(f"h.{c}" for c in columns),
     )
     labels = _labels(con, programme_id, language)
-    values = {"programme": programme_id, "on": days[0], "since": days[1] if since else None, "breakdown": breakdown}
+    values = {"programme": programme_id, "on": on, "since": earlier_on, "breakdown": breakdown}
     rows = con.execute(query, values).fetchall()
     used = {name for name in columns if name in _columns_of(breakdown)}
     return [

@@ -8,8 +8,8 @@ from datetime import date
 
 import duckdb
 
+from pipelines.dates import day_of
 from pipelines.quality import notes
-from warehouse.errors import BadConfiguration
 
 __all__ = ["Cell", "DayPoint", "StatusReport", "read_status"]
 
@@ -67,21 +67,10 @@ def read_status(
     """
     label = "label_zh" if language == "zh" else "label_en"
     known = con.execute(
-        "select label_zh, label_en, report_on from reference.programmes where programme_id = ?", [programme_id]
+        "select label_zh, label_en from reference.programmes where programme_id = ?", [programme_id]
     ).fetchone()
-    label_zh, label_en, report_on = known or (programme_id, programme_id, None)
-    found = con.execute(
-        "select max(as_of_on) from rpt_status where programme_id = ? and as_of_on <= coalesce(?, ?, '9999-01-01'::date)",
-        [programme_id, as_of, report_on],
-    ).fetchone()
-    on = found[0] if found else None
-    if on is None:
-        programmes = [r[0] for r in con.execute("select distinct programme_id from rpt_status order by 1").fetchall()]
-        raise BadConfiguration(
-            f"nothing is known of {programme_id!r}"
-            + (f" by {as_of}" if as_of else "")
-            + f"; the warehouse holds: {', '.join(programmes) or 'no programme yet'}"
-        )
+    label_zh, label_en = known or (programme_id, programme_id)
+    on = day_of(con, programme_id, as_of)
     rows = con.execute(
         f"select breakdown, county_id, subject_id, {_COUNTS} from rpt_status"
         " where programme_id = ? and as_of_on = ? and breakdown in ('programme', 'county', 'subject', 'county_subject')",

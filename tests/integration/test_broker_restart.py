@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ import pytest
 
 from ingest.log.kafka import KafkaLog
 from ingest.log.port import NewRecord
+from tests.conftest import lacking
 from tests.kafka_broker import Broker, BrokerUnavailable, start_broker
 
 
@@ -21,9 +21,7 @@ def own_broker(tmp_path: Path) -> Broker:
     try:
         return start_broker(tmp_path / "kafka")
     except BrokerUnavailable as error:
-        if "kafka" in os.environ.get("XUEQING_REQUIRE", ""):
-            pytest.fail(f"XUEQING_REQUIRE asks for Kafka: {error}")
-        pytest.skip(f"no Kafka broker: {error}")
+        lacking("kafka", error)
 
 
 @pytest.mark.kafka

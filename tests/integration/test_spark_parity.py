@@ -26,6 +26,7 @@ from ingest.packs import Pack
 from ingest.sources.oulad import read_oulad
 from ingest.sources.report import ImportReport
 from ingest.sources.simulate import simulate
+from tests.conftest import lacking
 from tests.integration.test_warehouse_properties import (
     CHANGED,
     START,
@@ -51,9 +52,7 @@ def spark_jars() -> str:
     try:
         return delta_jars()
     except JarsUnavailable as error:
-        if "spark" in os.environ.get("XUEQING_REQUIRE", ""):
-            pytest.fail(f"XUEQING_REQUIRE asks for Spark: {error}")
-        pytest.skip(f"no Spark: {error}")
+        lacking("spark", error)
 
 
 def chinese(record: NewRecord) -> NewRecord:

@@ -11,22 +11,16 @@
 -- nothing meets is refused).
 
 with enrolments as (
-    select
-        opened.programme_id, opened.enrolment_id,
-        row_number() over (order by opened.programme_id, opened.enrolment_id) as enrolment_number
-    from {{ ref('int_enrolments_opened') }} as opened
-    {{ only_touched('opened') }}
+    {{ numbered_enrolments() }}
 ),
 
 rules as (
     select
         indicators.programme_id, indicators.version, indicators.indicator, indicators.activity, indicators.measure,
         indicators.operator, {{ thousandths('indicators.threshold') }} as threshold,
-        definitions.applies_from_on, definitions.applies_to_on,
+        indicators.applies_from_on, indicators.applies_to_on,
         row_number() over (order by indicators.programme_id, indicators.version, indicators.indicator) as rule_number
-    from {{ source('reference', 'indicators') }} as indicators
-    inner join {{ source('reference', 'definitions') }} as definitions
-        on indicators.programme_id = definitions.programme_id and indicators.version = definitions.version
+    from {{ defined('indicators') }} as indicators
     where coalesce(indicators.activity, '') <> ''
 ),
 

@@ -2,24 +2,16 @@ with placements as (
     select * from {{ ref('int_enrolment_placements') }} where class_id is not null
 ),
 
-appointments as (
-    select
-        *,
-        {{ json_struct('details', {'role': 'VARCHAR', 'scope_kind': 'VARCHAR', 'scope_id': 'VARCHAR'}) }} as body
-    from {{ ref('int_events_counted') }}
-    where event_type = 'staff.appointed'
-),
-
 tutors as (
     select
         appointments.programme_id,
-        appointments.body.scope_id as class_id,
+        appointments.scope_id as class_id,
         {{ last_by('appointments.staff_key', [
             'appointments.occurred_at', 'appointments.recorded_at', 'appointments.log_partition', 'appointments.log_offset'
         ]) }} as tutor_key
-    from appointments
-    where appointments.body.role = 'tutor' and appointments.body.scope_kind = 'class'
-    group by appointments.programme_id, appointments.body.scope_id
+    from {{ ref('int_staff_appointments') }} as appointments
+    where appointments.role = 'tutor' and appointments.scope_kind = 'class'
+    group by appointments.programme_id, appointments.scope_id
 )
 
 select

@@ -11,24 +11,18 @@
 -- numbered, because sorting and grouping long texts costs far more.
 
 with enrolments as (
-    select
-        opened.programme_id, opened.enrolment_id, opened.first_opened_on,
-        row_number() over (order by opened.programme_id, opened.enrolment_id) as enrolment_number
-    from {{ ref('int_enrolments_opened') }} as opened
-    {{ only_touched('opened') }}
+    {{ numbered_enrolments() }}
 ),
 
 rules as (
     select
         rules.programme_id, rules.version, rules.stage, rules.component, rules.scoring, rules.activity, rules.measure,
-        definitions.applies_from_on, definitions.applies_to_on,
+        rules.applies_from_on, rules.applies_to_on,
         {{ thousandths('rules.max_points') }} as max_thousandths,
         {{ thousandths('rules.unit_size') }} as unit_thousandths,
         cast(round(cast(rules.unit_size as decimal(18, 3)) * cast(rules.target as decimal(18, 3)) * 1000) as bigint) as target_thousandths,
         row_number() over (order by rules.programme_id, rules.version, rules.stage, rules.component) as rule_number
-    from {{ source('reference', 'assessment_rules') }} as rules
-    inner join {{ source('reference', 'definitions') }} as definitions
-        on rules.programme_id = definitions.programme_id and rules.version = definitions.version
+    from {{ defined('assessment_rules') }} as rules
 ),
 
 rule_activities as (

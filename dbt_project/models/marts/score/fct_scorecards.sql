@@ -16,21 +16,15 @@ with stages as (
 
 needed as (
     select
-        rules.programme_id, rules.version, definitions.applies_to_on,
+        rules.programme_id, rules.version, rules.applies_to_on,
         count(distinct case when nullif(rules.stage_pass_points, '') is not null then rules.stage end) as stage_count,
         row_number() over (order by rules.programme_id, rules.version) as rules_number
-    from {{ source('reference', 'assessment_rules') }} as rules
-    inner join {{ source('reference', 'definitions') }} as definitions
-        on rules.programme_id = definitions.programme_id and rules.version = definitions.version
-    group by rules.programme_id, rules.version, definitions.applies_to_on
+    from {{ defined('assessment_rules') }} as rules
+    group by rules.programme_id, rules.version, rules.applies_to_on
 ),
 
 enrolments as (
-    select
-        opened.programme_id, opened.enrolment_id,
-        row_number() over (order by opened.programme_id, opened.enrolment_id) as enrolment_number
-    from {{ ref('int_enrolments_opened') }} as opened
-    {{ only_touched('opened') }}
+    {{ numbered_enrolments() }}
 ),
 
 numbered as (

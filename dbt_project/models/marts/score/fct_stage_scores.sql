@@ -17,22 +17,16 @@ with components as (
 
 stages as (
     select
-        rules.programme_id, rules.version, rules.stage, definitions.applies_to_on,
+        rules.programme_id, rules.version, rules.stage, rules.applies_to_on,
         max({{ thousandths('rules.stage_max_points') }}) * 1000 as max_micropoints,
         max({{ thousandths("nullif(rules.stage_pass_points, '')") }}) * 1000 as pass_micropoints,
         row_number() over (order by rules.programme_id, rules.version, rules.stage) as stage_number
-    from {{ source('reference', 'assessment_rules') }} as rules
-    inner join {{ source('reference', 'definitions') }} as definitions
-        on rules.programme_id = definitions.programme_id and rules.version = definitions.version
-    group by rules.programme_id, rules.version, rules.stage, definitions.applies_to_on
+    from {{ defined('assessment_rules') }} as rules
+    group by rules.programme_id, rules.version, rules.stage, rules.applies_to_on
 ),
 
 enrolments as (
-    select
-        opened.programme_id, opened.enrolment_id,
-        row_number() over (order by opened.programme_id, opened.enrolment_id) as enrolment_number
-    from {{ ref('int_enrolments_opened') }} as opened
-    {{ only_touched('opened') }}
+    {{ numbered_enrolments() }}
 ),
 
 numbered as (

@@ -6,14 +6,7 @@
 -- Enrolments in the order of the pack's rule; the id breaks what is still tied, so that the order is stable.
 
 with rules as (
-    select
-        rules.programme_id, rules.award, rules.requires, rules.order_by, definitions.applies_from_on, definitions.applies_to_on,
-        cast(nullif(rules.quota_count, '') as bigint) as quota_count,
-        {{ thousandths("nullif(rules.quota_pct, '')") }} as quota_thousandths_pct
-    from {{ source('reference', 'excellence') }} as rules
-    inner join {{ source('reference', 'definitions') }} as definitions
-        on rules.programme_id = definitions.programme_id and rules.version = definitions.version
-    where rules.who = 'learner'
+    {{ award_rules('learner') }}
 ),
 
 dates as (
@@ -71,10 +64,7 @@ candidates as (
 ordered as (
     select
         *,
-        row_number() over (
-            partition by programme_id, as_of_on, award
-            order by measure_1 desc nulls last, measure_2 desc nulls last, measure_3 desc nulls last, measure_4 desc nulls last, enrolment_id asc
-        ) as position_number
+        {{ position_among_candidates('enrolment_id') }} as position_number
     from candidates
     where has_passed or requires <> 'pass'
 )
@@ -90,5 +80,5 @@ select
     measure_2,
     measure_3,
     measure_4,
-    position_number <= coalesce(quota_count, {{ whole_quotient('candidate_count * quota_thousandths_pct', '100000') }}) as is_chosen
+    {{ is_within_quota() }} as is_chosen
 from ordered

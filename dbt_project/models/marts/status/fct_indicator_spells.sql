@@ -18,10 +18,8 @@ with placements as (
 definitions as (
     select
         indicators.programme_id, indicators.version, indicators.indicator, indicators.denominator,
-        definitions.applies_from_on, definitions.applies_to_on
-    from {{ source('reference', 'indicators') }} as indicators
-    inner join {{ source('reference', 'definitions') }} as definitions
-        on indicators.programme_id = definitions.programme_id and indicators.version = definitions.version
+        indicators.applies_from_on, indicators.applies_to_on
+    from {{ defined('indicators') }} as indicators
 ),
 
 met as (

@@ -15,11 +15,9 @@ select
     {{ named_count('indicators.denominator', 'status.') }} as denominator_count,
     status.{{ i }}_ratio as ratio
 from {{ ref('rpt_status') }} as status
-inner join {{ source('reference', 'definitions') }} as definitions
-    on status.programme_id = definitions.programme_id and status.as_of_on >= definitions.applies_from_on
-        and (definitions.applies_to_on is null or status.as_of_on < definitions.applies_to_on)
-inner join {{ source('reference', 'indicators') }} as indicators
-    on definitions.programme_id = indicators.programme_id and definitions.version = indicators.version
-        and indicators.indicator = '{{ i }}'
+inner join {{ defined('indicators') }} as indicators
+    on status.programme_id = indicators.programme_id and indicators.indicator = '{{ i }}'
+        and status.as_of_on >= indicators.applies_from_on
+        and (indicators.applies_to_on is null or status.as_of_on < indicators.applies_to_on)
 {{ "union all" if not loop.last }}
 {% endfor %}

@@ -78,14 +78,12 @@ running as (
 
 denominators as (
     select
-        definitions.programme_id, definitions.applies_from_on, definitions.applies_to_on,
+        indicators.programme_id, indicators.applies_from_on, indicators.applies_to_on,
         {%- for i in indicators() %}
         max(case when indicators.indicator = '{{ i }}' then indicators.denominator end) as {{ i }}_of{{ "," if not loop.last }}
         {%- endfor %}
-    from {{ source('reference', 'indicators') }} as indicators
-    inner join {{ source('reference', 'definitions') }} as definitions
-        on indicators.programme_id = definitions.programme_id and indicators.version = definitions.version
-    group by definitions.programme_id, definitions.applies_from_on, definitions.applies_to_on
+    from {{ defined('indicators') }} as indicators
+    group by indicators.programme_id, indicators.applies_from_on, indicators.applies_to_on
 ),
 
 wholes as (
