@@ -1,19 +1,26 @@
-"""Speed of the build: ``python -m benchmarks.build [--scale 9]`` (about 1.09 million events a cohort).
+"""Speed of the build: ``python -m benchmarks.build [--scale 1 9 46] [--spark 1]`` (about 1.09 million events a cohort).
 
-Simulates into a lake, builds and publishes, answers the same questions with hand-written DuckDB
-SQL over the same files (and checks that the answers are equal), builds again after 100,000
-further events, and asks the published file.
+For each scale, in a process of its own: simulates into a lake, builds, checks and publishes, answers the same questions
+with hand-written DuckDB SQL over the same files (and checks that the answers are equal), builds again after 100,000
+further events, and asks the published file. With ``--spark`` the same build on Spark in local mode, too, up to that scale.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from rich.console import Console
 from rich.progress import track
 
 from benchmarks.machine import describe
@@ -23,7 +30,8 @@ from ingest.log.sqlite import SqliteLog
 from ingest.packs import find_packs
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
-from warehouse.build import BuildOptions, Warehouse
+from pipelines.quality import gate
+from warehouse.build import BuildOptions, BuildReport, SparkOptions, Warehouse
 from warehouse.lake import Lake
 from warehouse.query import connect
 
@@ -55,24 +63,53 @@ FURTHER = 100_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", type=int, default=9)
-    parser.add_argument("--folder", type=Path, help="an empty folder for the files, which stay; else they are deleted")
+    parser.add_argument("--scale", type=int, nargs="+", default=[1, 9])
+    parser.add_argument(
+        "--spark", type=int, default=0, help="up to this scale also build on Spark, local[2] (the extra spark, Java 17)"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="for the files, which stay: a lake that was filled there is used once (else deleted)",
+    )
+    parser.add_argument("--step", choices=["fill", "measure"], help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.folder and options.folder.exists() and any(options.folder.iterdir()):
-        parser.error(f"{options.folder} is not empty")
+    if options.step == "fill":
+        fill(options.folder, options.scale[0])
+        return
+    if options.step == "measure":
+        print(json.dumps(measure(options.folder, spark=options.scale[0] <= options.spark)))
+        return
     with tempfile.TemporaryDirectory() as name:
-        run(options.folder or Path(name), options.scale)
+        results = []
+        for scale in options.scale:
+            folder = (options.folder or Path(name)) / str(scale)
+            folder.mkdir(parents=True, exist_ok=True)
+            command = [sys.executable, "-m", "benchmarks.build", "--scale", str(scale), "--folder", str(folder)]
+            # A process of its own: what filling needs is not the build's memory.
+            subprocess.run([*command, "--step", "fill"], check=True)
+            spark = ["--spark", str(options.spark)]
+            done = subprocess.run([*command, "--step", "measure", *spark], stdout=subprocess.PIPE, check=True)
+            results.append(json.loads(done.stdout))
+    report(results)
 
 
-def fill(folder: Path, log: SqliteLog, lake: Lake, scale: int) -> None:
-    """All but the last records into ``lake``; those wait in the log's own file ``further``."""
+def fill(folder: Path, scale: int) -> None:
+    """All but the last records into the lake; those wait in the log's own file ``further``."""
+    if (folder / "filled").exists():
+        return
     held: list[NewRecord] = []
-    for part in track(simulate(find_packs()["tianshui-2017"], scale=scale), "Simulate", total=scale):
-        records, held = held + part.records[:-FURTHER], part.records[-FURTHER:]
-        append(log, records)
-    with SqliteLog(folder / "further.sqlite", partitions=1) as further:
-        append(further, held)
-    sink(log, lake)
+    with SqliteLog(folder / "log.sqlite") as log:
+        parts = simulate(find_packs()["tianshui-2017"], scale=scale)
+        for part in track(parts, "Simulate", total=scale, console=Console(stderr=True)):
+            records, held = held + part.records[:-FURTHER], part.records[-FURTHER:]
+            append(log, records)
+        with SqliteLog(folder / "further.sqlite", partitions=1) as further:
+            append(further, held)
+        lake = Lake(str(folder / "lake"))
+        sink(log, lake)
+        lake.maintain(retain_hours=1)
+    (folder / "filled").touch()
 
 
 def append(log: SqliteLog, records: list[NewRecord]) -> None:
@@ -95,13 +132,13 @@ def held_back(folder: Path) -> list[NewRecord]:
     ]
 
 
-def by_hand(files: list[str], published: Path) -> float:
+def by_hand(files: list[str], published: Path, spill: Path) -> float:
     """Seconds of the hand-written SQL.
 
     Raises:
         AssertionError: its answers are not those that were published.
     """
-    with duckdb.connect(config={"threads": 2, "memory_limit": "2500MB"}) as con:
+    with duckdb.connect(config={"threads": 2, "memory_limit": "2500MB", "temp_directory": str(spill)}) as con:
         con.execute("set timezone = 'UTC'; set preserve_insertion_order = false")
         started = time.perf_counter()
         con.execute(BY_HAND.replace("$FILES", str(files)))
@@ -113,48 +150,83 @@ def by_hand(files: list[str], published: Path) -> float:
     return seconds
 
 
-def run(folder: Path, scale: int) -> None:
+def bytes_of(*paths: Path) -> int:
+    return sum(f.stat().st_size for path in paths for f in ([path] if path.is_file() else path.rglob("*.parquet")))
+
+
+def measure(folder: Path, *, spark: bool) -> dict[str, Any]:
+    """Measure over a lake that was filled; seconds, megabytes and bytes by name."""
+    (folder / "filled").unlink()  # the update adds to it
     reference = reference_tables(find_packs())
     lake = Lake(str(folder / "lake"))
     warehouse = Warehouse(folder / "warehouse")
+    judge = gate(folder / "quality")
+    found: dict[str, Any] = {}
     with SqliteLog(folder / "log.sqlite") as log:
-        fill(folder, log, lake, scale)
-        lake.maintain()
-        events = sum(log.end_offsets().values())
-        full = warehouse.build(lake, reference, BuildOptions(full=True))
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        found["events"] = sum(log.end_offsets().values())
+        full = warehouse.build(lake, reference, BuildOptions(full=True), gate=judge)
+        whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        found["peak_mb"] = max(resource.getrusage(who).ru_maxrss for who in whose) / 1024
+        found["full_s"], found["slow"] = full.seconds, slowest(full)
+        found["lake_bytes"] = bytes_of(folder / "lake")
+        found["published_bytes"] = bytes_of(warehouse.published)
         files = [f.removeprefix("file://") for f in lake.snapshot().files]
-        hand = min(by_hand(files, warehouse.published) for _ in range(2))
+        found["hand_s"] = by_hand(files, warehouse.published, folder / "spill")
         append(log, held_back(folder))
         sink(log, lake)
-    update = warehouse.build(lake, reference)
-    queries, tidy = [], []
-    for day in ("2017-10-15", "2017-11-11", "2017-12-25"):
-        started = time.perf_counter()
-        with connect(warehouse.published) as con:
-            con.execute(
-                "select * from rpt_status where programme_id = 'tianshui-2017' and as_of_on = ?", [day]
-            ).fetchall()
-        queries.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        with connect(warehouse.published) as con:
-            con.execute("select * from rpt_indicators where as_of_on = ?", [day]).fetchall()
-        tidy.append(time.perf_counter() - started)
-    print(f"\n{events:,} simulated events; {describe()}\n")
-    print("| | |\n|---|---:|")
-    print(f"| full build, tested and published | {full.seconds:.1f} s |")
-    print(f"| its peak memory (the largest process) | {peak:,.0f} MB |")
-    print(f"| the same answers by hand-written SQL (benchmarks/by_hand.sql) | {hand:.1f} s |")
-    print(f"| build ÷ by hand | {full.seconds / hand:.1f} |")
-    print(f"| build after 100,000 further events | {update.seconds:.1f} s |")
-    print(f"| `rpt_status` for a date, from the published file | {1000 * max(queries):.0f} ms |")
-    print(f"| `rpt_indicators` for a date: every indicator of every cell | {1000 * max(tidy):.0f} ms |")
-    slow = sorted(full.nodes, key=lambda n: -n.seconds)[:6]
-    print("\nSlowest nodes: " + ", ".join(f"{n.name} {n.seconds:.1f} s" for n in slow))
-    print(
-        "Of the update: "
-        + ", ".join(f"{n.name} {n.seconds:.1f} s" for n in sorted(update.nodes, key=lambda n: -n.seconds)[:6])
-    )
+    update = warehouse.build(lake, reference, gate=judge)
+    found["update_s"], found["update_slow"] = update.seconds, slowest(update)
+    for name, query in (
+        ("status_ms", "select * from rpt_status where programme_id = 'tianshui-2017' and as_of_on = ?"),
+        ("indicators_ms", "select * from rpt_indicators where as_of_on = ?"),
+    ):
+        found[name] = max(asked(warehouse.published, query, day) for day in ("2017-10-15", "2017-11-11", "2017-12-25"))
+    if spark:
+        peer = Warehouse(folder / "spark")
+        found["spark_s"] = peer.build(lake, reference, BuildOptions(spark=SparkOptions("local[2]", jars()))).seconds
+    return found
+
+
+def jars() -> str:
+    return os.environ.get("XUEQING_SPARK_JARS", "")
+
+
+def asked(published: Path, query: str, day: str) -> float:
+    """Milliseconds of a question, the opening of the file included."""
+    started = time.perf_counter()
+    with connect(published) as con:
+        con.execute(query, [day]).fetchall()
+    return 1000 * (time.perf_counter() - started)
+
+
+def slowest(done: BuildReport) -> str:
+    return ", ".join(f"{n.name} {n.seconds:.1f} s" for n in sorted(done.nodes, key=lambda n: -n.seconds)[:6])
+
+
+def report(results: list[dict[str, Any]]) -> None:
+    rows: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
+        ("full build, tested, checked and published", lambda r: f"{r['full_s']:.1f} s"),
+        ("its time for a million events", lambda r: f"{r['full_s'] / r['events'] * 1e6:.2f} s"),
+        ("its peak memory (the largest process)", lambda r: f"{r['peak_mb']:,.0f} MB"),
+        ("the lake", lambda r: f"{r['lake_bytes'] / 1e6:,.0f} MB"),
+        ("the published file", lambda r: f"{r['published_bytes'] / 1e6:,.0f} MB"),
+        ("the same answers by hand-written SQL (benchmarks/by_hand.sql)", lambda r: f"{r['hand_s']:.1f} s"),
+        ("build ÷ by hand", lambda r: f"{r['full_s'] / r['hand_s']:.1f}"),
+        ("build after 100,000 further events", lambda r: f"{r['update_s']:.1f} s"),
+        ("`rpt_status` for a date, from the published file", lambda r: f"{r['status_ms']:.0f} ms"),
+        ("`rpt_indicators` for a date: every indicator of every cell", lambda r: f"{r['indicators_ms']:.0f} ms"),
+    ]
+    if "spark_s" in results[0]:
+        rows.append(
+            ("the same build on Spark, `local[2]`", lambda r: f"{r['spark_s']:.0f} s" if "spark_s" in r else "")
+        )
+    print(f"\n{describe()}\n")
+    print("| simulated events | " + " | ".join(f"{r['events']:,}" for r in results) + " |")
+    print("|---|" + "---:|" * len(results))
+    for label, cell in rows:
+        print(f"| {label} | " + " | ".join(cell(r) for r in results) + " |")
+    for r in results:
+        print(f"\n{r['events']:,} events, slowest: {r['slow']}\nOf the update: {r['update_slow']}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ __all__ = ["BEGINNING", "Definition", "Loaded", "reference_tables", "timeline"]
 #: A programme's first definition applies to whatever is older, too.
 BEGINNING = date(1900, 1, 1)
 #: Tables of which every version is kept; of the others the warehouse gets the newest.
-_VERSIONED = ("assessment_rules", "indicators", "excellence")
+#: How a pack that does not say so calls its counties and subjects.
+_CALLED = {"county_zh": "区县", "county_en": "County", "subject_zh": "学科", "subject_en": "Subject"}
+_VERSIONED = ("assessment_rules", "indicators", "excellence", "targets", "warnings", "actions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ def reference_tables(
             "starts_on": pa.array([p.starts_on for p in newest.values()], pa.date32()),
             "ends_on": pa.array([p.ends_on for p in newest.values()], pa.date32()),
             "report_on": pa.array([p.report_on for p in newest.values()], pa.date32()),
+            **{
+                name: pa.array([p.labels.get(name, usual) for p in newest.values()], pa.string())
+                for name, usual in _CALLED.items()
+            },
         }
     )
     return tables

@@ -8,7 +8,17 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-__all__ = ["ACTIVITIES", "INDICATORS", "MEASURES", "SCORING", "Problem", "Row", "check_settings", "check_tables"]
+__all__ = [
+    "ACTIVITIES",
+    "INDICATORS",
+    "MEASURES",
+    "SCORING",
+    "WARNING_KINDS",
+    "Problem",
+    "Row",
+    "check_settings",
+    "check_tables",
+]
 
 #: What the warehouse counts; a rule or an indicator names some, joined by ``|``.
 ACTIVITIES = frozenset(
@@ -52,7 +62,18 @@ _IDS: Mapping[str, str] = {
     "assessment_rules": "component",
     "indicators": "indicator",
     "excellence": "award",
+    "bulletins": "number",
+    "targets": "indicator",
+    "warnings": "warning",
+    "actions": "action",
 }
+#: What a warning looks at, and what its threshold is.
+WARNING_KINDS: Mapping[str, str] = {
+    "no_session": "days without a session, of those who have not passed",
+    "little_study": "minutes of study in the last seven days, below which",
+    "few_effective": "posts, of which fewer than half are effective, from so many on",
+}
+_LEVELS = frozenset({"red", "orange", "yellow"})
 #: What may order those who are proposed for an award: enrolments or tutors.
 MEASURES: Mapping[str, frozenset[str]] = {
     "learner": frozenset({"points", "study_s", "effective_post", "journal", "peer_review", "featured", "resource"}),
@@ -124,6 +145,7 @@ def check_tables(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
     yield from _check_rules(tables["assessment_rules"])
     yield from _check_indicators(tables["indicators"])
     yield from _check_excellence(tables["excellence"])
+    yield from _check_calendar(tables)
 
 
 def _check_ids(name: str, rows: Sequence[Row]) -> Iterator[Problem]:
@@ -172,6 +194,25 @@ class _Cells:
             return None
         return value
 
+    def day(self, column: str) -> date | None:
+        try:
+            return date.fromisoformat(self._row[column])
+        except ValueError:
+            self.fail(column, f"{self._row[column]!r} is no date such as 2017-10-10")
+            return None
+
+    def period(self) -> None:
+        first, last = self.day("from_on"), self.day("to_on")
+        if first and last and last <= first:
+            self.fail("to_on", "not after from_on")
+
+    def some_of(self, column: str, known: frozenset[str]) -> None:
+        unknown = [name for name in self._row[column].split("|") if name not in known]
+        if unknown:
+            self.fail(
+                column, f"{'|'.join(unknown)!r} is unknown; expected some of {', '.join(sorted(known))}, joined by |"
+            )
+
     def one_of(self, column: str, known: frozenset[str]) -> None:
         if self._row[column] not in known:
             self.fail(column, f"{self._row[column]!r} is unknown; expected one of {', '.join(sorted(known))}")
@@ -183,6 +224,45 @@ class _Cells:
         decided = [a for a in self._row[column].split("|") if a in _DECIDED]
         if decided and self._row["measure"] == "event_count":
             self.fail("measure", f"{'|'.join(decided)} is decided anew each time: use quantity")
+
+
+def _check_calendar(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
+    """Bulletins, targets, warnings and actions, and what they refer to."""
+    indicators = frozenset(row["indicator"] for row in tables["indicators"])
+    last: date | None = None
+    for row in tables["bulletins"]:
+        cells = _Cells("bulletins.csv", row)
+        cells.number("number", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
+        as_of, issued = cells.day("as_of_on"), cells.day("issued_on")
+        if as_of and issued and issued < as_of:
+            cells.fail("issued_on", "before as_of_on: nobody knows a day before it ends")
+        if as_of and last and as_of <= last:
+            cells.fail("as_of_on", "not after the bulletin before it")
+        last = as_of or last
+        cells.some_of("focus", indicators)
+        yield from cells.problems
+    for row in tables["targets"]:
+        cells = _Cells("targets.csv", row)
+        cells.one_of("indicator", indicators)
+        cells.period()
+        cells.number("target_pct", "above 0 and at most 100", lambda v: 0 < v <= 100)
+        yield from cells.problems
+    for row in tables["warnings"]:
+        cells = _Cells("warnings.csv", row)
+        cells.one_of("kind", frozenset(WARNING_KINDS))
+        cells.one_of("level", _LEVELS)
+        cells.period()
+        cells.number("threshold", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
+        yield from cells.problems
+    causes = frozenset(row["warning"] for row in tables["warnings"]) | {
+        f"pace:{row['indicator']}" for row in tables["targets"]
+    }
+    for row in tables["actions"]:
+        cells = _Cells("actions.csv", row)
+        cells.one_of("when", causes)
+        cells.number("minimum_count", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
+        cells.number("days", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
+        yield from cells.problems
 
 
 def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:

@@ -65,7 +65,24 @@ REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "definition_zh",
         "definition_en",
     ),
+    "bulletins": ("number", "issued_on", "as_of_on", "focus", "label_zh", "label_en"),
+    "targets": ("indicator", "from_on", "to_on", "target_pct"),
+    "warnings": (
+        "warning",
+        "level",
+        "kind",
+        "threshold",
+        "from_on",
+        "to_on",
+        "label_zh",
+        "label_en",
+        "definition_zh",
+        "definition_en",
+    ),
+    "actions": ("action", "when", "minimum_count", "owner_zh", "owner_en", "days", "text_zh", "text_en"),
 }
+#: Files that a pack may lack: there are no rows then. Packs that were loaded before there were such files have none.
+_OPTIONAL = frozenset({"bulletins", "targets", "warnings", "actions"})
 _SETTINGS = ("programme_id", "label_zh", "label_en", "timezone", "starts_on", "ends_on", "report_on")
 _MORE_SETTINGS = ("assignment_pass_grade", "passing_results", "labels")
 
@@ -95,7 +112,10 @@ class Pack:
     @property
     def definition(self) -> dict[str, str]:
         """The text of the files that say what the programme's figures mean, by name."""
-        names = ("programme.toml", *(f"{name}.csv" for name in REFERENCE_COLUMNS))
+        names = (
+            "programme.toml",
+            *(f"{name}.csv" for name in REFERENCE_COLUMNS if f"{name}.csv" in self.files or name not in _OPTIONAL),
+        )
         return {name: self.files[name].decode("utf-8-sig") for name in names}
 
     def table(self, name: str) -> list[dict[str, str]]:
@@ -115,6 +135,8 @@ def _files(path: Path) -> dict[str, bytes]:
 def _rows(files: Mapping[str, bytes], file: str, columns: tuple[str, ...] | None, problems: list[Problem]) -> list[Row]:
     """The rows of a file; what is wrong with its form is added to ``problems``."""
     if file not in files:
+        if file.removesuffix(".csv") in _OPTIONAL:
+            return []
         problems.append(Problem(file, "missing from the pack"))
         return []
     try:

@@ -26,7 +26,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.dbt import DbtResult, Node, dbt_arguments, project_dir, run_dbt, run_logged
+from warehouse.dbt import DbtResult, Node, dbt_arguments, grown_marts, project_dir, run_dbt, run_logged
 from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress, NotPublished
 from warehouse.lake import ACCEPTED, Lake, Snapshot
 from warehouse.publish import QUALITY_CHECKS, BuildInfo, publish, read_info
@@ -116,9 +116,9 @@ class Warehouse:
             snapshot = lake.snapshot()
             definitions = _digest(reference)
             last = None if options.full or options.spark else self._state(definitions)
-            info = read_info(self.published)
-            if last is not None and info is not None and not _has_news(snapshot, last, options.recorded_before):
-                return BuildReport(info, False, False, time.perf_counter() - started)
+            published = read_info(self.published)
+            if last is not None and published is not None and not _has_news(snapshot, last, options.recorded_before):
+                return BuildReport(published, False, False, time.perf_counter() - started)
             info = BuildInfo(
                 build_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
                 built_at=datetime.now(UTC),
@@ -133,7 +133,9 @@ class Warehouse:
                 nodes = self._run_on_spark(candidate, snapshot, reference, info, options, report)
             else:
                 nodes = self._run(candidate, snapshot, reference, last, info, options, report)
-            publish(candidate, self.published, info, gate(candidate, info))
+            checks = gate(candidate, info)
+            follows = last is not None and published is not None and published.build_id == last.get("build_id")
+            publish(candidate, self.published, info, checks, grown=grown_marts(self.work) if follows else ())
             if options.spark is not None:
                 candidate.unlink()
             else:
@@ -295,7 +297,12 @@ def _prepare(
             con.register("rows", rows)
             con.execute(f"create or replace table reference.{name} as select * from rows")
             con.unregister("rows")
-        state = {"next_offsets": info.next_offsets, "files": snapshot.files, "definitions": info.definitions}
+        state = {
+            "build_id": info.build_id,
+            "next_offsets": info.next_offsets,
+            "files": snapshot.files,
+            "definitions": info.definitions,
+        }
         con.execute("create or replace table build.state as select ?::varchar as state", [json.dumps(state)])
 
 

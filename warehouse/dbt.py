@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["DbtResult", "Node", "dbt_arguments", "project_dir", "run_dbt", "run_logged"]
+__all__ = ["DbtResult", "Node", "dbt_arguments", "grown_marts", "project_dir", "run_dbt", "run_logged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,18 @@ class DbtResult:
 def project_dir() -> Path:
     """The dbt project: beside the packages in a checkout, inside them in a wheel."""
     return Path(str(resources.files("warehouse"))).parent / "dbt_project"
+
+
+def grown_marts(work: Path) -> set[str]:
+    """The marts of the last run that are kept by touched enrolment: the incremental ones."""
+    manifest = json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return {
+        node["alias"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["schema"] == "marts"
+        and node["config"]["materialized"] == "incremental"
+    }
 
 
 def dbt_arguments(arguments: list[str], work: Path) -> list[str]:

@@ -58,3 +58,13 @@
             on pack_rows.programme_id = definitions.programme_id and pack_rows.version = definitions.version
     )
 {%- endmacro %}
+
+{#- With `per_enrolment`, an update looks at the enrolments that it has touched: the others' rows are as they were when
+    they were tested. -#}
+{% macro tested_rows(model, per_enrolment) -%}
+{{ model }} as tested
+{%- if per_enrolment %}
+-- depends_on: {{ ref('int_enrolments_touched') }}
+{{ only_touched('tested') }}
+{%- endif %}
+{%- endmacro %}

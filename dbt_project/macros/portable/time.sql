@@ -33,3 +33,8 @@
 
 {#- The Monday of a date's week. -#}
 {% macro week_start(day) -%}cast(date_trunc('week', {{ day }}) as date){%- endmacro %}
+
+{#- Whole days from one date to a later one. -#}
+{% macro days_between(first, last) -%}{{ adapter.dispatch('days_between')(first, last) }}{%- endmacro %}
+{% macro duckdb__days_between(first, last) -%}date_diff('day', {{ first }}, {{ last }}){%- endmacro %}
+{% macro spark__days_between(first, last) -%}cast(datediff({{ last }}, {{ first }}) as bigint){%- endmacro %}

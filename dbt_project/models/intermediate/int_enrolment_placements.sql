@@ -1,3 +1,10 @@
+-- depends_on: {{ ref('int_enrolments_touched') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ delete_touched() }}"
+) }}
+
 -- Where an enrolment stands and whether it takes part, from each day on which that changes.
 -- A voided opening, transfer, withdrawal or diagnostic counts until the day its void was recorded.
 
@@ -14,6 +21,7 @@ with events as (
         case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
     from {{ ref('int_events_counted') }} as events
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    {{ only_touched('events') }}
     where events.event_type in (
         'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'diagnostic.submitted', 'diagnostic.tier_changed'
     )

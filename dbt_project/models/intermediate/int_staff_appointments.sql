@@ -1,19 +1,20 @@
 {{ config(materialized='view') }}
 
--- Who was appointed to what, voided ones left out.
+-- Who was appointed to what; a voided appointment stands until its void was recorded.
 with appointments as (
     select
-        events.*,
+        events.*, case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on,
         {{ json_struct('events.details', {'role': 'VARCHAR', 'scope_kind': 'VARCHAR', 'scope_id': 'VARCHAR'}) }} as body
     from {{ ref('int_events_counted') }} as events
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
-    where events.event_type = 'staff.appointed' and voids.voided_event_id is null
+    where events.event_type = 'staff.appointed'
 )
 
 select
     appointments.programme_id,
     appointments.staff_key,
     appointments.occurred_on,
+    appointments.voided_on,
     appointments.occurred_at,
     appointments.recorded_at,
     appointments.log_partition,

@@ -1,12 +1,12 @@
 -- One row a programme: how old its newest record was when the build began, while the programme runs.
 select
     events.programme_id,
-    cast(max(events.recorded_on) as varchar) as last_recorded_on,
+    cast(max(events.last_recorded_at) as varchar) as last_recorded_at,
     case
         when $built_at < cast(any_value(programmes.ends_on) as timestamptz) + interval 1 day
-            then date_diff('hour', max(events.recorded_at), $built_at)
+            then date_diff('hour', max(events.last_recorded_at), $built_at)
         else 0
     end as age_h
-from staging.stg_lake__events as events
+from marts.rpt_event_accounting as events
 left join reference.programmes as programmes using (programme_id)
 group by events.programme_id

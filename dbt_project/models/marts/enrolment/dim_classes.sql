@@ -10,7 +10,7 @@ tutors as (
             'appointments.occurred_at', 'appointments.recorded_at', 'appointments.log_partition', 'appointments.log_offset'
         ]) }} as tutor_key
     from {{ ref('int_staff_appointments') }} as appointments
-    where appointments.role = 'tutor' and appointments.scope_kind = 'class'
+    where appointments.voided_on is null and appointments.role = 'tutor' and appointments.scope_kind = 'class'
     group by appointments.programme_id, appointments.scope_id
 )
 

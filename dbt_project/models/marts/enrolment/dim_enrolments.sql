@@ -1,16 +1,25 @@
+-- depends_on: {{ ref('int_enrolments_touched') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_touched() }}"
+) }}
+
 select
-    programme_id,
-    enrolment_id,
-    learner_key,
-    valid_from_on,
-    valid_to_on,
-    class_id,
-    school_id,
-    county_id,
-    subject_id,
-    school_stage,
-    tier,
-    gender,
-    is_called_up,
-    is_participating
-from {{ ref('int_enrolment_placements') }}
+    placements.programme_id,
+    placements.enrolment_id,
+    placements.learner_key,
+    placements.valid_from_on,
+    placements.valid_to_on,
+    placements.class_id,
+    placements.school_id,
+    placements.county_id,
+    placements.subject_id,
+    placements.school_stage,
+    placements.tier,
+    placements.gender,
+    placements.is_called_up,
+    placements.is_participating
+from {{ ref('int_enrolment_placements') }} as placements
+{{ only_touched('placements') }}

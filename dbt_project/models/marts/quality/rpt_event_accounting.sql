@@ -1,5 +1,5 @@
 with events as (
-    select programme_id, enrolment_id, source, count(*) as accepted_count
+    select programme_id, enrolment_id, source, count(*) as accepted_count, max(recorded_at) as last_recorded_at
     from {{ ref('stg_lake__events') }}
     group by programme_id, enrolment_id, source
 ),
@@ -20,6 +20,7 @@ placed as (
         events.programme_id,
         events.source,
         events.accepted_count,
+        events.last_recorded_at,
         coalesce(extras.repeat_count, 0) as repeat_count,
         coalesce(extras.conflict_count, 0) as conflict_count,
         events.enrolment_id is not null and opened.enrolment_id is null as is_waiting
@@ -42,6 +43,7 @@ select
     cast(sum(case when is_waiting then 0 else first_count end) as bigint) as counted_count,
     cast(sum(repeat_count) as bigint) as repeat_count,
     cast(sum(conflict_count) as bigint) as conflict_count,
-    cast(sum(case when is_waiting then first_count else 0 end) as bigint) as waiting_count
+    cast(sum(case when is_waiting then first_count else 0 end) as bigint) as waiting_count,
+    max(last_recorded_at) as last_recorded_at
 from singled
 group by programme_id, source

@@ -1,26 +1,39 @@
--- Everybody who was appointed or did anything; the role is that of the latest appointment.
-with latest as (
-    select
-        programme_id,
-        staff_key,
-        min(occurred_on) as appointed_on,
-        {{ last_by(record(['role', 'scope_kind', 'scope_id']), ['occurred_at', 'recorded_at', 'log_partition', 'log_offset']) }} as appointment
-    from {{ ref('int_staff_appointments') }}
-    group by programme_id, staff_key
+-- Everybody who was appointed or did anything, from each day on which the role changes; it is that of
+-- the latest appointment, and a voided one counts until the day of its void.
+
+{%- set arrival = ['occurred_at', 'recorded_at', 'log_partition', 'log_offset'] %}
+
+with appointments as (
+    select * from {{ ref('int_staff_appointments') }}
 ),
 
-seen as (
-    select programme_id, staff_key from latest
+days as (
+    select programme_id, staff_key, occurred_on as day_on from appointments
     union
-    select programme_id, staff_key from {{ ref('fct_staff_days') }}
+    select programme_id, staff_key, voided_on from appointments where voided_on is not null
+    union
+    select programme_id, staff_key, min(local_on) from {{ ref('fct_staff_days') }} group by programme_id, staff_key
+),
+
+roles as (
+    select
+        days.programme_id, days.staff_key, days.day_on,
+        {{ last_by(record(['role', 'scope_kind', 'scope_id']), arrival) }} as appointment
+    from days
+    inner join appointments
+        on days.programme_id = appointments.programme_id and days.staff_key = appointments.staff_key
+            and appointments.occurred_on <= days.day_on
+            and (appointments.voided_on is null or appointments.voided_on > days.day_on)
+    group by days.programme_id, days.staff_key, days.day_on
 )
 
 select
-    seen.programme_id,
-    seen.staff_key,
-    latest.appointment.role,
-    latest.appointment.scope_kind,
-    latest.appointment.scope_id,
-    latest.appointed_on
-from seen
-left join latest on seen.programme_id = latest.programme_id and seen.staff_key = latest.staff_key
+    days.programme_id,
+    days.staff_key,
+    days.day_on as valid_from_on,
+    lead(days.day_on) over (partition by days.programme_id, days.staff_key order by days.day_on) as valid_to_on,
+    roles.appointment.role,
+    roles.appointment.scope_kind,
+    roles.appointment.scope_id
+from days
+left join roles on days.programme_id = roles.programme_id and days.staff_key = roles.staff_key and days.day_on = roles.day_on

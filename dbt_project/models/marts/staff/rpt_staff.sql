@@ -67,7 +67,9 @@ select
     stood.study_ratio,
     stood.pass_ratio
 from dates
-inner join {{ ref('dim_staff') }} as staff on dates.programme_id = staff.programme_id
+inner join {{ ref('dim_staff') }} as staff
+    on dates.programme_id = staff.programme_id and staff.valid_from_on <= dates.as_of_on
+        and (staff.valid_to_on is null or staff.valid_to_on > dates.as_of_on)
 left join done
     on dates.programme_id = done.programme_id and dates.as_of_on = done.as_of_on and staff.staff_key = done.staff_key
 left join answered
@@ -76,4 +78,4 @@ left join answered
 left join stood
     on dates.programme_id = stood.programme_id and dates.as_of_on = stood.as_of_on
         and staff.scope_kind = stood.breakdown and staff.scope_id = stood.scope_id
-where staff.appointed_on <= dates.as_of_on or done.staff_key is not null
+where staff.role is not null or done.staff_key is not null

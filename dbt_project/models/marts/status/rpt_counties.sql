@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ standings('county', 'county_id') }}
