@@ -72,6 +72,11 @@ class Settings:
         """The folder of the private build and the published file."""
         return self.home / "warehouse"
 
+    @property
+    def bulletins(self) -> Path:
+        """The folder of issued bulletins."""
+        return self.home / "bulletins"
+
     def read_vault_key(self, *, create: bool) -> bytes:
         """The vault's key; with ``create``, a fresh random one where neither vault nor key exists.
 

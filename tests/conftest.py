@@ -14,6 +14,15 @@ from tests.kafka_broker import Broker, BrokerUnavailable, start_broker
 ROOT = Path(__file__).parents[1]
 
 
+#: Files that take minutes; begun first, none of them is left over when one of two workers is done.
+LONGEST = ("test_spark_parity", "test_demo", "test_warehouse_properties", "test_bulletins", "test_sink_faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 def lacking(part: str, why: object) -> NoReturn:
     """Skip for want of a part that not every machine has; fail where XUEQING_REQUIRE names it."""
     if part in os.environ.get("XUEQING_REQUIRE", "").split(","):

@@ -7,6 +7,7 @@ XueqingError
 │   ├── LogTruncated         the log no longer holds records that the lake has not covered
 │   ├── BuildFailed          a model or a test of the warehouse failed; nothing was published
 │   │   └── QualityFailed    the build is not as it must be, by the quality checks
+│   ├── SealBroken           an issued report is not, or would not be, what was issued
 │   ├── NotPublished         there is no published warehouse yet
 │   ├── BadSource            an importer cannot read its source at all
 │   └── IdentityError        the vault cannot be opened, or holds no such person
@@ -30,6 +31,7 @@ __all__ = [
     "LogUnavailable",
     "NotPublished",
     "QualityFailed",
+    "SealBroken",
     "Terminal",
     "Transient",
     "XueqingError",
@@ -66,6 +68,10 @@ class BuildFailed(Terminal):
 
 class QualityFailed(BuildFailed):
     """A quality check of severity error is not met; what was published before stands."""
+
+
+class SealBroken(Terminal):
+    """An issued report is not what was issued, or would come out otherwise."""
 
 
 class NotPublished(Terminal):

@@ -14,6 +14,7 @@ from rich.table import Table
 from pipelines import steps
 from pipelines.commands.options import AsOf, KnownBy, Language, parse_date, parse_known_by
 from pipelines.console import default_language, output
+from pipelines.reports.excellence import read_proposals
 from pipelines.reports.figures import count_text, percent
 from pipelines.reports.indicators import read_figures
 from pipelines.restatement import restate as compare
@@ -28,7 +29,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    for command in (indicators, explain, restate, scorecard):
+    for command in (indicators, explain, restate, scorecard, excellent):
         app.command()(command)
 
 
@@ -277,4 +278,26 @@ def scorecard(
         verdict = "" if passed is None else ": passed" if passed else f": {missing:.2f} points missing"
         output.print(
             f"{stage} {points:.2f}" + (f" of the {_plain(needed)} needed" if needed is not None else "") + verdict
+        )
+
+
+def excellent(
+    programme: Annotated[str, typer.Argument(help="Programme id.")] = "tianshui-2017",
+    as_of: AsOf = None,
+    most: Annotated[int, typer.Option(min=1, help="How many of each award to print.")] = 10,
+    language: Language = None,
+) -> None:
+    """Print whom the pack's rules propose for an award, in order, with the reason for each; ties are broken by id."""
+    workspace = Workspace(Settings.from_environment())
+    lang = language or default_language()
+    with connect(workspace.warehouse.published) as con:
+        found = read_proposals(con, programme, parse_date(as_of), most=most)
+    last = ""
+    for one in found:
+        if one.award != last:
+            output.print(f"\n[bold]{one.label_zh if lang == 'zh' else one.label_en}[/bold]")
+        last = one.award
+        mark = "" if one.is_chosen else ("（未入选）" if lang == "zh" else " (beyond the quota)")
+        output.print(
+            f"{one.position:>4}  {one.who}  {one.reason_zh if lang == 'zh' else one.reason_en}{mark}", soft_wrap=True
         )

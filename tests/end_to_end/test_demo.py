@@ -268,6 +268,41 @@ def test_those_proposed_as_excellent_are_first_by_the_rule(demo: tuple[Path, str
     assert tutors == (25, 70, 70)
 
 
+def test_proposals_say_their_reason(installed: tuple[Path, Path], demo: tuple[Path, str]) -> None:
+    command, folder = installed
+    told = run([str(command), "excellent", "--most", "2", "--lang", "en"], folder, demo[0]).stdout
+    assert re.search(
+        r"1  enrolment-\d{5}  100\.00 points, \d+ featured journals and assignments, \d+ effective posts, ", told
+    )
+    assert re.search(r"1  S\w+  100\.00% pass rate of the class, \d+ assignments graded", told)
+    told = run([str(command), "excellent", "--most", "838", "--lang", "zh"], folder, demo[0]).stdout
+    assert len(re.findall("（未入选）", told)) == 1 + 45
+
+
+def test_the_builds_checks_are_told_and_its_bulletins_issued_once(
+    installed: tuple[Path, Path], demo: tuple[Path, str]
+) -> None:
+    command, folder = installed
+    told = run([str(command), "quality", "--lang", "en"], folder, demo[0])
+    assert "as expected  No rate is above 1" in told.stdout
+    assert (demo[0] / "reports" / "quality" / "index.html").exists()
+    first = run([str(command), "bulletin", "issue", "6"], folder, demo[0])
+    assert first.returncode == 0, first.stderr
+    issued = demo[0] / "bulletins" / PROGRAMME / "006"
+    before = {f.name: f.read_bytes() for f in issued.iterdir()}
+    assert "98.64 %" in before["all.public.en.md"].decode()
+    assert run([str(command), "bulletin", "issue", "6"], folder, demo[0]).returncode == 0
+    assert {f.name: f.read_bytes() for f in issued.iterdir()} == before
+    listed = run([str(command), "bulletin", "list", "--lang", "zh"], folder, demo[0]).stdout
+    assert len(re.findall(r"^\d ", listed, re.M)) == 6
+    assert listed.count("UTC") == 1
+    same = run([str(command), "bulletin", "restate", "6"], folder, demo[0])
+    assert "nothing has changed" in same.stdout
+    unknown = run([str(command), "bulletin", "issue", "9"], folder, demo[0])
+    assert unknown.returncode == 1
+    assert "no bulletin 9; its calendar has 1, 2, 3, 4, 5, 6" in unknown.stderr
+
+
 @pytest.fixture(scope="module")
 def oracle(records: list[Raw], packs: dict[str, Pack]) -> Oracle:
     return Oracle.read(records, Rules(packs[PROGRAMME].path), PROGRAMME)

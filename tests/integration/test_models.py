@@ -82,4 +82,11 @@ def test_the_published_examples_of_the_score_are_the_unit_tests() -> None:
 
 
 def test_exposures_name_every_report() -> None:
-    assert {e["name"] for e in documents("exposures")} == {"status_page", "indicator_table", "trace", "score_card"}
+    assert {e["name"] for e in documents("exposures")} == {
+        "status_page",
+        "indicator_table",
+        "trace",
+        "score_card",
+        "bulletin",
+        "proposals",
+    }

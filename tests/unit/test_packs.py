@@ -63,6 +63,18 @@ def test_the_packs_that_ship_have_nothing_wrong(packs: dict[str, Pack]) -> None:
         ("subjects.csv", "chinese,", " ,", "row 2, subject_id: empty"),
         ("phases.csv", "2017-10-09", "2017-10-32", "row 2, ends_on: '2017-10-32' is no date"),
         ("phases.csv", "2017-10-09", "2017-08-09", "row 2, ends_on: before starts_on"),
+        ("bulletins.csv", "2017-10-17,2017-10-16", "2017-10-15,2017-10-16", "row 2, issued_on: before as_of_on"),
+        ("bulletins.csv", "2017-10-31,2017-10-30", "2017-10-31,2017-10-10", "row 3, as_of_on: not after the bulletin before it"),
+        ("bulletins.csv", "registration|", "enthusiasm|", "row 2, focus: 'enthusiasm' is unknown"),
+        ("bulletins.csv", "\n1,", "\n2,", "row 3, number: '2' stands in row 2 already"),
+        ("targets.csv", "2017-10-20,100", "2017-10-20,120", "row 2, target_pct: 120; expected above 0 and at most 100"),
+        ("targets.csv", "login,2017-10-10,2017-10-20", "login,2017-10-20,2017-10-20", "row 2, to_on: not after from_on"),
+        ("targets.csv", "login,", "fame,", "row 2, indicator: 'fame' is unknown"),
+        ("warnings.csv", "red,no_session", "red,no_smile", "row 2, kind: 'no_smile' is unknown"),
+        ("warnings.csv", "no_session,red", "no_session,pink", "row 2, level: 'pink' is unknown"),
+        ("warnings.csv", "no_session,7,", "no_session,0,", "row 2, threshold: 0; expected a whole number above 0"),
+        ("actions.csv", ",no_session,1,", ",no_sleep,1,", "row 2, when: 'no_sleep' is unknown"),
+        ("actions.csv", "Class tutors,3,", "Class tutors,soon,", "row 2, days: 'soon' is no number"),
         ("programme.toml", "Asia/Shanghai", "Asia/Tianshui", "timezone: no time zone 'Asia/Tianshui'"),
         ("programme.toml", "starts_on = 2017-10-10", 'starts_on = "soon"', "starts_on: 'soon' is no date"),
         ("programme.toml", "ends_on = 2017-12-20", "ends_on = 2016-12-20", "ends_on: before starts_on"),
@@ -112,6 +124,15 @@ def test_a_file_that_is_missing_or_in_another_encoding_is_told(mine: Path) -> No
     (mine / "phases.csv").unlink()
     (mine / "counties.csv").write_bytes("county_id,label_zh\nx,武山\n".encode("gb18030"))
     assert {str(p).split(":")[0] for p in check_pack(mine)} == {"phases.csv", "counties.csv"}
+
+
+def test_a_pack_may_lack_the_calendar_and_what_hangs_on_it(mine: Path) -> None:
+    for name in ("bulletins", "targets", "warnings", "actions"):
+        (mine / f"{name}.csv").unlink()
+    assert check_pack(mine) == []
+    pack = load_pack(mine)
+    assert pack.table("bulletins") == []
+    assert "bulletins.csv" not in pack.definition
 
 
 def test_the_activities_are_those_that_the_models_give() -> None:

@@ -1,0 +1,1 @@
+"""Learning-status bulletins: numbered, by the pack's calendar, sealed when issued."""

@@ -1,0 +1,437 @@
+"""A bulletin from the published marts: the full, restricted edition of the whole programme; the others are cut from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from pipelines.dates import day_of, last_day
+from pipelines.quality import notes
+from pipelines.reports.bulletin.model import (
+    Action,
+    Bulletin,
+    Featured,
+    Group,
+    Indicator,
+    Label,
+    Learner,
+    Note,
+    Share,
+    TrendPoint,
+    WarningCount,
+)
+from warehouse.errors import BadConfiguration
+
+__all__ = ["Issue", "calendar", "read_bulletin"]
+
+_HEADLINE = ("login", "study", "pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One line of the pack's calendar of bulletins."""
+
+    number: int
+    issued_on: date
+    as_of: date
+    focus: tuple[str, ...]
+    title: Label
+
+
+def calendar(con: duckdb.DuckDBPyConnection, programme_id: str) -> list[Issue]:
+    """The programme's bulletins, in their order."""
+    rows = con.execute(
+        "select cast(number as integer), cast(issued_on as date), cast(as_of_on as date), focus, label_zh, label_en"
+        " from reference.bulletins where programme_id = ? order by 1",
+        [programme_id],
+    ).fetchall()
+    return [Issue(n, issued, as_of, tuple(focus.split("|")), Label(zh, en)) for n, issued, as_of, focus, zh, en in rows]
+
+
+def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int) -> Bulletin:
+    """Everything that bulletin ``number`` can say, as the published marts have it.
+
+    Raises:
+        BadConfiguration: the calendar has no such bulletin, or nothing is known of the programme by its date.
+    """
+    issues = {issue.number: issue for issue in calendar(con, programme_id)}
+    if number not in issues:
+        known = ", ".join(map(str, issues)) or "none; add bulletins.csv to its pack"
+        raise BadConfiguration(f"{programme_id} has no bulletin {number}; its calendar has {known}")
+    issue = issues[number]
+    on = day_of(con, programme_id, issue.as_of)
+    before = last_day(con, programme_id, issues[number - 1].as_of) if number - 1 in issues else None
+    reader = _Reader(con, programme_id, on, before)
+    programme = con.execute(
+        "select label_zh, label_en from reference.programmes where programme_id = ?", [programme_id]
+    ).fetchone() or (programme_id, programme_id)
+    names = reader.names()
+    indicators = reader.indicators(issue.focus)
+    shown = list(dict.fromkeys([*_HEADLINE, *issue.focus]))
+    groups = {
+        b: reader.groups(b, shown, names)
+        for b in ("programme", "county", "subject", "county_subject", "class", "school")
+    }
+    (whole,) = groups["programme"]
+    build = con.execute(
+        "select build_id, definitions, (select max(last_recorded_at) from rpt_event_accounting) from build_info"
+    ).fetchone()
+    assert build is not None
+    recorded = con.execute(
+        "select max(last_recorded_at), bool_or(source = 'simulator') from rpt_event_accounting where programme_id = ?",
+        [programme_id],
+    ).fetchone() or (None, False)
+    warnings, warned = reader.warnings(names)
+    counties = groups["county"]
+    called_up = reader.called_up()
+    return Bulletin(
+        programme_id=programme_id,
+        programme=Label(*programme),
+        county_name=names.county,
+        subject_name=names.subject,
+        number=number,
+        title=issue.title,
+        county_id=None,
+        audience="restricted",
+        issued_on=issue.issued_on,
+        as_of=issue.as_of,
+        previous_as_of=issues[number - 1].as_of if before else None,
+        known_by=build[2],
+        last_recorded_at=recorded[0],
+        build_id=build[0],
+        definitions_digest=build[1],
+        is_simulated=bool(recorded[1]),
+        smallest_group=0,
+        notes=[Note(Label(zh, en), examples) for zh, en, examples in notes(con, programme_id)],
+        indicators=indicators,
+        whole=whole,
+        called_up=sum(called_up.values()),
+        called_up_by_county={county: n for county, n in called_up.items() if county},
+        counties=counties,
+        subjects=groups["subject"],
+        grid=groups["county_subject"],
+        classes=groups["class"],
+        schools=groups["school"],
+        trend=reader.trend(shown),
+        pace=reader.pace(shown),
+        warnings=warnings,
+        learners=reader.learners(warned),
+        featured=reader.featured(),
+        actions=reader.actions(issue.issued_on, warnings, indicators, counties),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The pack's labels by dimension and id, and what it calls its counties and subjects."""
+
+    labels: Mapping[tuple[str, str], Label]
+    county: Label
+    subject: Label
+    order: Mapping[tuple[str, str], int]
+
+    def of(self, column: str, value: str) -> Label:
+        return self.labels.get((column, value), Label(value, value))
+
+
+class _Reader:
+    """Asks the marts about one programme and date."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, programme_id: str, on: date, before: date | None) -> None:
+        self._con, self._programme, self._on, self._before = con, programme_id, on, before
+
+    def _rows(self, sql: str, **more: object) -> list[tuple[Any, ...]]:
+        values = {"programme": self._programme, "on": self._on, **more}
+        return self._con.execute(sql, {k: v for k, v in values.items() if f"${k}" in sql}).fetchall()
+
+    def names(self) -> _Names:
+        rows = self._rows(
+            """
+            select 'county_id', county_id, label_zh, label_en from dim_counties where programme_id = $programme
+            union all
+            select 'subject_id', subject_id, label_zh, label_en from dim_subjects where programme_id = $programme
+            """
+        )
+        order = self._rows(
+            """
+            select 'county_id', county_id from reference.counties where programme_id = $programme
+            union all
+            select 'subject_id', subject_id from reference.subjects where programme_id = $programme
+            """
+        )
+        called = self._rows(
+            "select county_zh, county_en, subject_zh, subject_en from reference.programmes where programme_id = $programme"
+        )
+        zh_county, en_county, zh_subject, en_subject = called[0] if called else ("区县", "County", "学科", "Subject")
+        return _Names(
+            {(column, value): Label(zh, en) for column, value, zh, en in rows},
+            Label(zh_county, en_county),
+            Label(zh_subject, en_subject),
+            {(column, value): n for n, (column, value) in enumerate(order)},
+        )
+
+    def indicators(self, focus: Sequence[str]) -> list[Indicator]:
+        rows = self._rows(
+            """
+            select i.indicator, i.label_zh, i.label_en, i.definition_zh, i.definition_en, i.denominator,
+                p.needed_ratio, p.target_ratio
+            from reference.indicators i
+            join reference.definitions d using (programme_id, version)
+            left join rpt_pace p on p.programme_id = i.programme_id and p.indicator = i.indicator and p.as_of_on = $on
+            where i.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
+            """
+        )
+        return [
+            Indicator(name, Label(zh, en), Label(def_zh, def_en), of, name in focus, needed, target)
+            for name, zh, en, def_zh, def_en, of, needed, target in rows
+        ]
+
+    def called_up(self) -> dict[str, int]:
+        """By county; those without one under an empty name."""
+        rows = self._rows(
+            "select coalesce(county_id, ''), called_up_count from rpt_status"
+            " where programme_id = $programme and as_of_on = $on and breakdown = 'county' and called_up_count > 0 order by 1"
+        )
+        return {county: int(n) for county, n in rows}
+
+    def _shares(self, breakdown: str, shown: Sequence[str], on: date | None) -> dict[tuple[Any, ...], dict[str, Share]]:
+        if on is None:
+            return {}
+        rows = self._rows(
+            """
+            select county_id, subject_id, class_id, school_id, indicator, numerator_count, denominator_count
+            from rpt_indicators
+            where programme_id = $programme and as_of_on = $day and breakdown = $breakdown and list_contains($shown, indicator)
+            """,
+            day=on, breakdown=breakdown, shown=list(shown),
+        )  # fmt: skip
+        found: dict[tuple[Any, ...], dict[str, Share]] = defaultdict(dict)
+        for county, subject, class_id, school, indicator, numerator, denominator in rows:
+            found[county, subject, class_id, school][indicator] = Share(numerator, denominator)
+        return found
+
+    def _ranks(self, table: str, column: str, on: date | None) -> dict[str, tuple[int, int]]:
+        if on is None:
+            return {}
+        rows = self._rows(
+            f"select {column}, rank_number, ranked_count from {table} where programme_id = $programme and as_of_on = $day",
+            day=on,
+        )
+        return {group: (rank, ranked) for group, rank, ranked in rows}
+
+    def groups(self, breakdown: str, shown: Sequence[str], names: _Names) -> list[Group]:
+        """The cells of a breakdown in which somebody takes part, in the pack's order; classes and schools by rank."""
+        now, before = self._shares(breakdown, shown, self._on), self._shares(breakdown, shown, self._before)
+        sizes = {
+            tuple(key): n
+            for *key, n in self._rows(
+                "select county_id, subject_id, class_id, school_id, participating_count from rpt_status"
+                " where programme_id = $programme and as_of_on = $on and breakdown = $breakdown",
+                breakdown=breakdown,
+            )
+        }
+        ranked = {
+            "county": ("rpt_counties", "county_id"),
+            "class": ("rpt_classes", "class_id"),
+            "school": ("rpt_schools", "school_id"),
+        }
+        ranks: list[dict[str, tuple[int, int]]] = [{}, {}]
+        if breakdown in ranked:
+            ranks = [self._ranks(*ranked[breakdown], day) for day in (self._on, self._before)]
+        homes = self._homes() if breakdown in ("class", "school") else {}
+        found = []
+        for key, shares in now.items():
+            county, subject, class_id, school = key
+            group_id = class_id or school or "|".join(x for x in (county, subject) if x)
+            if not sizes.get(key) or (breakdown != "programme" and not group_id):
+                continue
+            if breakdown in ("class", "school"):
+                county, subject = homes.get((breakdown, group_id), (None, None))
+                label = Label(group_id, group_id)
+            else:
+                label = (
+                    names.of("subject_id", subject)
+                    if subject
+                    else names.of("county_id", county)
+                    if county
+                    else Label("", "")
+                )
+            rank, of = ranks[0].get(group_id, (None, None))
+            found.append(
+                Group(
+                    group_id, label, county, subject, sizes[key], shares, before.get(key, {}),
+                    rank, ranks[1].get(group_id, (None, None))[0], of,
+                )
+            )  # fmt: skip
+        last = len(names.order)
+
+        def position(g: Group) -> tuple[Any, ...]:
+            if breakdown in ("class", "school"):
+                return (g.rank or 0, g.group_id)
+            return (
+                names.order.get(("county_id", g.county_id or ""), last),
+                names.order.get(("subject_id", g.subject_id or ""), last),
+                g.group_id,
+            )
+
+        return sorted(found, key=position)
+
+    def _homes(self) -> dict[tuple[str, str], tuple[str | None, str | None]]:
+        """(kind, id) → the county and subject of a class, the county of a school; none where it has several."""
+        rows = self._rows(
+            """
+            with placed as (
+                select * from dim_enrolments
+                where programme_id = $programme and valid_from_on <= $on and (valid_to_on is null or valid_to_on > $on)
+                    and is_participating
+            )
+            select 'class', class_id, case when count(distinct county_id) = 1 then min(county_id) end,
+                case when count(distinct subject_id) = 1 then min(subject_id) end
+            from placed where class_id is not null group by class_id
+            union all
+            select 'school', school_id, case when count(distinct county_id) = 1 then min(county_id) end, null
+            from placed where school_id is not null group by school_id
+            """
+        )
+        return {(kind, name): (county, subject) for kind, name, county, subject in rows}
+
+    def trend(self, shown: Sequence[str]) -> list[TrendPoint]:
+        rows = self._rows(
+            """
+            select as_of_on, indicator, county_id, numerator_count, denominator_count from rpt_indicators
+            where programme_id = $programme and as_of_on <= $on and breakdown in ('programme', 'county')
+                and list_contains($shown, indicator) and denominator_count > 0
+                and (breakdown = 'programme' or county_id is not null)
+            order by all
+            """,
+            shown=list(shown),
+        )
+        return [TrendPoint(on, name, county, Share(n, of)) for on, name, county, n, of in rows]
+
+    def pace(self, shown: Sequence[str]) -> dict[str, list[tuple[date, Decimal]]]:
+        rows = self._rows(
+            "select indicator, as_of_on, needed_ratio from rpt_pace where programme_id = $programme and as_of_on <= $on"
+            " and list_contains($shown, indicator) order by all",
+            shown=list(shown),
+        )
+        found: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
+        for name, on, needed in rows:
+            found[name].append((on, needed))
+        return dict(found)
+
+    def warnings(self, names: _Names) -> tuple[list[WarningCount], dict[str, list[str]]]:
+        """How many enrolments each warning in force is about, and the warnings of each enrolment."""
+        rules = self._rows(
+            """
+            select w.warning, w.level, w.label_zh, w.label_en, w.definition_zh, w.definition_en
+            from reference.warnings w join reference.definitions d using (programme_id, version)
+            where w.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
+                and $on between cast(w.from_on as date) and cast(w.to_on as date)
+            """
+        )
+        warned: dict[str, list[str]] = defaultdict(list)
+        places: dict[str, dict[str, int | None]] = defaultdict(dict)
+        for warning, enrolment, county in self._rows(
+            """
+            select w.warning, w.enrolment_id, e.county_id
+            from rpt_warnings w join dim_enrolments e using (programme_id, enrolment_id)
+            where w.programme_id = $programme and w.as_of_on = $on
+                and e.valid_from_on <= $on and (e.valid_to_on is null or e.valid_to_on > $on)
+            order by all
+            """
+        ):
+            warned[enrolment].append(warning)
+            key = county or ""
+            places[warning][key] = (places[warning].get(key) or 0) + 1
+        counts = [
+            WarningCount(
+                name, level, Label(zh, en), Label(def_zh, def_en), sum(n or 0 for n in places[name].values()),
+                dict(sorted(places[name].items())),
+            )
+            for name, level, zh, en, def_zh, def_en in rules
+        ]  # fmt: skip
+        return counts, warned
+
+    def learners(self, warned: Mapping[str, list[str]]) -> list[Learner]:
+        """Who has not passed yet, or is warned of."""
+        rows = self._rows(
+            """
+            with counting as (
+                select enrolment_id, bool_or(indicator = 'login') as has_logged_in, bool_or(indicator = 'study') as has_studied,
+                    bool_or(indicator = 'pass') as has_passed
+                from fct_indicator_spells
+                where programme_id = $programme and valid_from_on <= $on and (valid_to_on is null or valid_to_on > $on)
+                group by enrolment_id
+            )
+            select e.enrolment_id, e.learner_key, e.class_id, e.school_id, e.county_id, e.subject_id,
+                coalesce(c.has_logged_in, false), coalesce(c.has_studied, false), coalesce(c.has_passed, false),
+                s.points, s.missing_points
+            from dim_enrolments e
+            left join counting c using (enrolment_id)
+            left join fct_scorecards s on s.programme_id = e.programme_id and s.enrolment_id = e.enrolment_id
+                and s.valid_from_on <= $on and (s.valid_to_on is null or s.valid_to_on > $on)
+            where e.programme_id = $programme and e.is_participating
+                and e.valid_from_on <= $on and (e.valid_to_on is null or e.valid_to_on > $on)
+            order by e.county_id, e.class_id, e.enrolment_id
+            """
+        )
+        # The query's columns are the fields in their order; the warnings come last.
+        return [Learner(*(*row, warned.get(row[0], []))) for row in rows if not row[8] or row[0] in warned]
+
+    def featured(self) -> list[Featured]:
+        rows = self._rows(
+            """
+            select f.activity, e.county_id, e.subject_id, f.enrolment_id, cast(sum(f.event_count) as bigint)
+            from fct_enrolment_days f
+            join dim_enrolments e on e.programme_id = f.programme_id and e.enrolment_id = f.enrolment_id
+                and e.valid_from_on <= $on and (e.valid_to_on is null or e.valid_to_on > $on)
+            where f.programme_id = $programme and f.local_on <= $on and f.activity in ('journal_featured', 'assignment_featured')
+                and e.is_participating
+            group by all having sum(f.event_count) > 0
+            order by f.activity, 5 desc, e.county_id, f.enrolment_id
+            """
+        )
+        return [Featured(*row) for row in rows]
+
+    def actions(
+        self,
+        issued_on: date,
+        warnings: Sequence[WarningCount],
+        indicators: Sequence[Indicator],
+        counties: Sequence[Group],
+    ) -> list[Action]:
+        """The next steps whose cause is there: a warning's enrolments, or counties behind an indicator's pace."""
+        causes = {w.warning: w.count or 0 for w in warnings}
+        for one in indicators:
+            if one.needed_ratio is not None:
+                causes[f"pace:{one.indicator}"] = sum(
+                    is_behind(g.shares.get(one.indicator), one.needed_ratio) for g in counties
+                )
+        rows = self._rows(
+            """
+            select a.action, a."when", cast(a.minimum_count as integer), a.owner_zh, a.owner_en, cast(a.days as integer), a.text_zh, a.text_en
+            from reference.actions a join reference.definitions d using (programme_id, version)
+            where a.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
+            """
+        )
+        return [
+            Action(
+                name, Label(*(text.replace("{count}", f"{causes[when]:,}") for text in (text_zh, text_en))),
+                Label(owner_zh, owner_en), issued_on + timedelta(days=days), when, causes[when],
+            )
+            for name, when, least, owner_zh, owner_en, days, text_zh, text_en in rows
+            if causes.get(when, 0) >= least
+        ]  # fmt: skip
+
+
+def is_behind(share: Share | None, needed: Decimal) -> bool:
+    """Whether a share is below what the pace asks; an empty one is not."""
+    if share is None or not share.denominator or share.numerator is None:
+        return False
+    return Decimal(share.numerator) < needed * share.denominator

@@ -1,0 +1,181 @@
+"""Issued bulletins: sealed with their data, so that issuing one again gives every byte again and nothing changes silently."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from pipelines.reports.bulletin.compose import compose
+from pipelines.reports.bulletin.editions import county_edition, public_edition
+from pipelines.reports.bulletin.model import Bulletin, Group, Share
+from pipelines.reports.document import Document
+from pipelines.reports.document.html import render_html
+from pipelines.reports.document.markdown import render_markdown
+from pipelines.reports.document.pdf import render_pdf
+from pipelines.reports.document.xlsx import render_xlsx
+from warehouse.errors import SealBroken
+
+__all__ = ["ChangedFigure", "Seal", "Sealed", "changed_figures", "editions", "issue", "read_sealed"]
+
+LANGUAGES = ("zh", "en")
+_DATA = "bulletin.json"
+_SEAL = "seal.json"
+_FORMATS: dict[str, Callable[[Document], bytes]] = {
+    "html": lambda document: render_html(document).encode(),
+    "pdf": render_pdf,
+    "xlsx": render_xlsx,
+    "md": lambda document: render_markdown(document).encode(),
+}
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What was issued when, from what, and the SHA-256 of its data and of each file."""
+
+    programme_id: str
+    number: int
+    sealed_at: datetime
+    as_of: date
+    known_by: datetime
+    build_id: str
+    definitions_digest: str
+    time_zone: str
+    smallest_group: int
+    data_sha256: str
+    files_sha256: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An issued bulletin: its folder, its seal, and the full data of it."""
+
+    folder: Path
+    seal: Seal
+    bulletin: Bulletin
+
+
+def editions(bulletin: Bulletin, smallest: int) -> Iterator[tuple[str, Bulletin]]:
+    """Every edition by name: of the whole, public and restricted, and each county's own."""
+    public = public_edition(bulletin, smallest)
+    yield "all.public", public
+    yield "all.restricted", bulletin
+    for group in bulletin.counties:
+        if group.county_id:
+            yield f"{group.county_id}.restricted", county_edition(bulletin, group.county_id)
+
+
+def _folder(root: Path, programme_id: str, number: int) -> Path:
+    return root / programme_id / f"{number:03d}"
+
+
+def read_sealed(root: Path, programme_id: str, number: int) -> Sealed | None:
+    """The issued bulletin; None where it was not issued yet.
+
+    Raises:
+        SealBroken: its data is not what was sealed.
+    """
+    folder = _folder(root, programme_id, number)
+    if not (folder / _SEAL).exists():
+        return None
+    seal = msgspec.json.decode((folder / _SEAL).read_bytes(), type=Seal)
+    data = (folder / _DATA).read_bytes()
+    if sha256(data).hexdigest() != seal.data_sha256:
+        raise SealBroken(f"{folder / _DATA} was changed after bulletin {number} was issued; restore it from a backup")
+    return Sealed(folder, seal, msgspec.json.decode(data, type=Bulletin))
+
+
+def issue(
+    root: Path,
+    bulletin: Bulletin,
+    *,
+    time_zone: str,
+    smallest: int,
+    sealed_at: datetime,
+    report: Callable[[str], None] = lambda file: None,
+) -> Sealed:
+    """Write every edition of a bulletin in every format and both languages, and seal it; the seal comes last.
+
+    A bulletin that was issued is written again from its sealed data, whatever ``bulletin`` says now.
+
+    Raises:
+        SealBroken: what comes out is not what was issued.
+    """
+    sealed = read_sealed(root, bulletin.programme_id, bulletin.number)
+    if sealed is not None:
+        bulletin, smallest, time_zone = sealed.bulletin, sealed.seal.smallest_group, sealed.seal.time_zone
+    folder = _folder(root, bulletin.programme_id, bulletin.number)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = msgspec.json.encode(bulletin, order="sorted")
+    digests: dict[str, str] = {}
+    for edition, cut in editions(bulletin, smallest):
+        for language in LANGUAGES:
+            document = compose(cut, language, time_zone)
+            for ending, render in _FORMATS.items():
+                name = f"{edition}.{language}.{ending}"
+                content = render(document)
+                digests[name] = sha256(content).hexdigest()
+                if sealed is not None and digests[name] != sealed.seal.files_sha256.get(name):
+                    raise SealBroken(
+                        f"{name} of bulletin {bulletin.number} comes out other than it was issued;"
+                        " what was issued stands. Was Xueqing or one of its libraries changed since?"
+                    )
+                _write(folder / name, content, private="restricted" in edition)
+                report(name)
+    if sealed is not None:
+        return sealed
+    _write(folder / _DATA, data, private=True)
+    seal = Seal(
+        bulletin.programme_id, bulletin.number, sealed_at, bulletin.as_of, bulletin.known_by, bulletin.build_id,
+        bulletin.definitions_digest, time_zone, smallest, sha256(data).hexdigest(), digests,
+    )  # fmt: skip
+    _write(folder / _SEAL, msgspec.json.format(msgspec.json.encode(seal, order="sorted"), indent=1), private=False)
+    return Sealed(folder, seal, bulletin)
+
+
+def _write(file: Path, content: bytes, *, private: bool) -> None:
+    """By rename, so that nobody reads half of it; what names learners is for its owner only."""
+    fresh = file.with_name(f".{file.name}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644), "wb") as target:
+        target.write(content)
+    os.replace(fresh, file)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFigure:
+    """A figure of an issued bulletin that would be another now; None where it was not there, or is not."""
+
+    kind: str
+    group_id: str
+    indicator: str
+    issued: Share | None
+    now: Share | None
+
+
+def changed_figures(issued: Bulletin, now: Bulletin) -> list[ChangedFigure]:
+    """Every figure of a group that differs, in the order of the bulletin."""
+    found = []
+    for kind in ("whole", "counties", "subjects", "grid", "classes", "schools"):
+        old, new = (_groups(b, kind) for b in (issued, now))
+        for group_id in dict.fromkeys([*old, *new]):
+            shares = [_figures(groups.get(group_id)) for groups in (old, new)]
+            for indicator in dict.fromkeys([*shares[0], *shares[1]]):
+                before, after = (s.get(indicator) for s in shares)
+                if before != after:
+                    found.append(ChangedFigure(kind, group_id, indicator, before, after))
+    return found
+
+
+def _groups(bulletin: Bulletin, kind: str) -> dict[str, Group]:
+    groups = [bulletin.whole] if kind == "whole" else getattr(bulletin, kind)
+    return {g.group_id: g for g in groups}
+
+
+def _figures(group: Group | None) -> dict[str, Share]:
+    if group is None:
+        return {}
+    return {"participating": Share(group.participating, group.participating), **group.shares}

@@ -1,0 +1,35 @@
+"""A report as a document of blocks, made once for a language, and its renderings: HTML, PDF, XLSX and Markdown."""
+
+from pipelines.reports.document.blocks import (
+    Block,
+    Card,
+    Cards,
+    Column,
+    Definitions,
+    Document,
+    Figure,
+    Heading,
+    Items,
+    Notice,
+    Paragraph,
+    Row,
+    Table,
+    Value,
+)
+
+__all__ = [
+    "Block",
+    "Card",
+    "Cards",
+    "Column",
+    "Definitions",
+    "Document",
+    "Figure",
+    "Heading",
+    "Items",
+    "Notice",
+    "Paragraph",
+    "Row",
+    "Table",
+    "Value",
+]

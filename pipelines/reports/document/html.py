@@ -1,0 +1,29 @@
+"""A document as one self-contained HTML file: no network, readable on a phone, dark mode, print."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from pipelines.reports.document.blocks import Column, Document
+
+__all__ = ["render_html"]
+
+
+def column_groups(columns: list[Column]) -> list[tuple[str, int]]:
+    """(label, span) of the header's upper line; empty where no column is in a group."""
+    if not any(c.group for c in columns):
+        return []
+    return [(group, len(list(members))) for group, members in groupby(columns, lambda c: c.group)]
+
+
+def render_html(document: Document, *, links: list[tuple[str, str]] | None = None) -> str:
+    """The page; ``links`` are (label, relative address) of its neighbours."""
+    env = Environment(
+        loader=PackageLoader("pipelines.reports"), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    env.globals |= {"column_groups": column_groups}
+    env.tests |= {"block": lambda block, name: type(block).__name__ == name}
+    return env.get_template("document.html.j2").render(d=document, links=links or [])
