@@ -88,7 +88,7 @@ def quality(
     with connect(workspace.warehouse.published) as con:
         rows = con.execute(
             f"select programme_id, suite, {claim}, severity, is_met, checked_count, unexpected_count, examples"
-            " from quality_checks where programme_id = coalesce(?, programme_id) order by programme_id, suite, is_met, all",
+            " from quality_checks where programme_id = coalesce(?, programme_id) order by programme_id, suite, is_met, 3",
             [programme],
         ).fetchall()
     last = None

@@ -171,5 +171,5 @@ def test_the_designed_surface_is_frozen() -> None:
     ]  # fmt: skip
     assert set(warehouse.errors.__all__) == {
         "BadConfiguration", "BadSource", "BuildFailed", "BuildInProgress", "CommitRefused", "IdentityError", "LakeMismatch",
-        "LogTruncated", "LogUnavailable", "NotPublished", "Terminal", "Transient", "XueqingError",
+        "LogTruncated", "LogUnavailable", "NotPublished", "QualityFailed", "SealBroken", "Terminal", "Transient", "XueqingError",
     }  # fmt: skip
