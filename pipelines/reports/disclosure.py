@@ -7,6 +7,7 @@ group has one parent, it is enough that those withheld in a parent are several a
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping
@@ -43,10 +44,11 @@ def withheld_cells(sizes: Mapping[tuple[str, str], int], smallest: int) -> set[t
         for prefix, names in (("r", rows), ("c", columns))
     ]
     people = [(codes[0][row], codes[1][column]) for (row, column), n in filled.items() for _ in range(n)]
-    with tempfile.TemporaryDirectory() as folder:
+    # Its solver leaves logs in the working directory.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         done = protect(
             {"row": [r for r, _ in people], "column": [c for _, c in people], "people": [1] * len(people)},
-            tables=["row", "column"], response="people", safety_rules=f"FREQ({smallest},0)", suppress="OPT(1)", workdir=folder,
+            tables=["row", "column"], response="people", safety_rules=f"FREQ({smallest},0)", suppress="OPT(1,1)", workdir=folder,
         )  # fmt: skip
         (table,) = done.tables
         cells = table.dataframe()

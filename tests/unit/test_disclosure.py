@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,12 @@ def test_nothing_is_withheld_without_need() -> None:
     assert withheld_cells({("a", "s"): 1}, 0) == set()
     assert withheld_children({"g": 3}, {"g": "p"}, {"p": 3}, (), 0) == set()
     assert withheld_cells({}, 10) == set()
+
+
+def test_nothing_is_left_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert withheld_cells({("a", "s"): 3, ("a", "t"): 50, ("b", "s"): 60, ("b", "t"): 70}, 10)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("names", [("Total", "total"), ("", "x"), ("甲", "乙 丙"), ("a,b", "c;d"), ("'\"", "\\")])

@@ -25,6 +25,8 @@ __all__ = ["ChangedFigure", "Seal", "Sealed", "changed_figures", "editions", "is
 
 LANGUAGES = ("zh", "en")
 _DATA = "bulletin.json"
+#: What the public edition says, sealed too: what to withhold is chosen once.
+_PUBLIC = "public.json"
 _SEAL = "seal.json"
 _FORMATS: dict[str, Callable[[Document], bytes]] = {
     "html": lambda document: render_html(document).encode(),
@@ -47,6 +49,7 @@ class Seal(msgspec.Struct, frozen=True):
     time_zone: str
     smallest_group: int
     data_sha256: str
+    public_sha256: str
     files_sha256: dict[str, str]
 
 
@@ -57,11 +60,11 @@ class Sealed:
     folder: Path
     seal: Seal
     bulletin: Bulletin
+    public: Bulletin
 
 
-def editions(bulletin: Bulletin, smallest: int) -> Iterator[tuple[str, Bulletin]]:
+def editions(bulletin: Bulletin, public: Bulletin) -> Iterator[tuple[str, Bulletin]]:
     """Every edition by name: of the whole, public and restricted, and each county's own."""
-    public = public_edition(bulletin, smallest)
     yield "all.public", public
     yield "all.restricted", bulletin
     for group in bulletin.counties:
@@ -83,10 +86,15 @@ def read_sealed(root: Path, programme_id: str, number: int) -> Sealed | None:
     if not (folder / _SEAL).exists():
         return None
     seal = msgspec.json.decode((folder / _SEAL).read_bytes(), type=Seal)
-    data = (folder / _DATA).read_bytes()
-    if sha256(data).hexdigest() != seal.data_sha256:
-        raise SealBroken(f"{folder / _DATA} was changed after bulletin {number} was issued; restore it from a backup")
-    return Sealed(folder, seal, msgspec.json.decode(data, type=Bulletin))
+    models = []
+    for name, digest in ((_DATA, seal.data_sha256), (_PUBLIC, seal.public_sha256)):
+        data = (folder / name).read_bytes()
+        if sha256(data).hexdigest() != digest:
+            raise SealBroken(
+                f"{folder / name} was changed after bulletin {number} was issued; restore it from a backup"
+            )
+        models.append(msgspec.json.decode(data, type=Bulletin))
+    return Sealed(folder, seal, *models)
 
 
 def issue(
@@ -107,12 +115,14 @@ def issue(
     """
     sealed = read_sealed(root, bulletin.programme_id, bulletin.number)
     if sealed is not None:
-        bulletin, smallest, time_zone = sealed.bulletin, sealed.seal.smallest_group, sealed.seal.time_zone
+        bulletin, public, time_zone = sealed.bulletin, sealed.public, sealed.seal.time_zone
+    else:
+        public = public_edition(bulletin, smallest)
     folder = _folder(root, bulletin.programme_id, bulletin.number)
     folder.mkdir(parents=True, exist_ok=True)
-    data = msgspec.json.encode(bulletin, order="sorted")
+    data, public_data = (msgspec.json.encode(model, order="sorted") for model in (bulletin, public))
     digests: dict[str, str] = {}
-    for edition, cut in editions(bulletin, smallest):
+    for edition, cut in editions(bulletin, public):
         for language in LANGUAGES:
             document = compose(cut, language, time_zone)
             for ending, render in _FORMATS.items():
@@ -129,12 +139,13 @@ def issue(
     if sealed is not None:
         return sealed
     _write(folder / _DATA, data, private=True)
+    _write(folder / _PUBLIC, public_data, private=False)
     seal = Seal(
         bulletin.programme_id, bulletin.number, sealed_at, bulletin.as_of, bulletin.known_by, bulletin.build_id,
-        bulletin.definitions_digest, time_zone, smallest, sha256(data).hexdigest(), digests,
+        bulletin.definitions_digest, time_zone, smallest, sha256(data).hexdigest(), sha256(public_data).hexdigest(), digests,
     )  # fmt: skip
     _write(folder / _SEAL, msgspec.json.format(msgspec.json.encode(seal, order="sorted"), indent=1), private=False)
-    return Sealed(folder, seal, bulletin)
+    return Sealed(folder, seal, bulletin, public)
 
 
 def _write(file: Path, content: bytes, *, private: bool) -> None:
