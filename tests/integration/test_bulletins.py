@@ -325,6 +325,15 @@ def test_public_editions_name_no_person(home: Home) -> None:
         public_edition(county_edition(bulletin, "qinzhou"), 10)
 
 
+def test_a_build_without_checks_does_not_claim_to_have_met_them(home: Home) -> None:
+    bulletin = home.bulletin(4)
+    assert bulletin.is_checked
+    assert "All checks of the data were as expected" in render_markdown(compose(bulletin, "en", ZONE))
+    unchecked = render_markdown(compose(replace(bulletin, is_checked=False), "en", ZONE))
+    assert "All checks" not in unchecked
+    assert "This build was not judged by the quality checks" in unchecked
+
+
 def test_an_unknown_bulletin_says_which_there_are(home: Home) -> None:
     with connect(home.warehouse.published) as con:
         assert [i.number for i in calendar(con, P)] == [1, 2, 3, 4, 5, 6]

@@ -121,9 +121,11 @@ class _Composer:
         else:
             at = b.last_recorded_at.astimezone(self.zone)
             lines.append(w["fresh"].format(at=f"{self.day(at.date())} {at:%H:%M}"))
-        lines += [w["not_met"].format(claim=n.claim.of(self.language), examples=n.examples) for n in b.notes] or [
-            w["all_met"]
+        found = [
+            w["not_met"].format(claim=n.claim.of(self.language), examples=f" ({n.examples})" if n.examples else "")
+            for n in b.notes
         ]
+        lines += found or [w["all_met" if b.is_checked else "unchecked"]]
         return [Heading(w["quality"]), Items(lines)]
 
     def _change(self, now: Share | None, before: Share | None) -> Decimal | None:

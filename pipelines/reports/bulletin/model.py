@@ -166,6 +166,8 @@ class Bulletin:
     definitions_digest: str
     is_simulated: bool
     smallest_group: int
+    #: Whether the build was judged by the quality checks, whose findings are the notes.
+    is_checked: bool
     notes: list[Note]
     indicators: list[Indicator]
     whole: Group

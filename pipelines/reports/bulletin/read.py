@@ -31,6 +31,8 @@ from warehouse.errors import BadConfiguration
 __all__ = ["Issue", "calendar", "read_bulletin"]
 
 _HEADLINE = ("login", "study", "pass")
+#: Points of a line at most, about.
+_POINTS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int
         "select max(last_recorded_at), bool_or(source = 'simulator') from rpt_event_accounting where programme_id = ?",
         [programme_id],
     ).fetchone() or (None, False)
+    checked = con.execute("select count(*) from quality_checks where programme_id = ?", [programme_id]).fetchone()
     warnings, warned = reader.warnings(names)
     counties = groups["county"]
     called_up = reader.called_up()
@@ -108,6 +111,7 @@ def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int
         definitions_digest=build[1],
         is_simulated=bool(recorded[1]),
         smallest_group=0,
+        is_checked=bool(checked and checked[0]),
         notes=[Note(Label(zh, en), examples) for zh, en, examples in notes(con, programme_id)],
         indicators=indicators,
         whole=whole,
@@ -301,6 +305,12 @@ class _Reader:
         )
         return {(kind, name): (county, subject) for kind, name, county, subject in rows}
 
+    def _step(self) -> int:
+        """Every how many days a line has a point: a chart of years is drawn from some 120 of them."""
+        rows = self._rows("select min(as_of_on) from dim_dates where programme_id = $programme")
+        first: date = rows[0][0]
+        return max(1, (self._on - first).days // _POINTS)
+
     def trend(self, shown: Sequence[str]) -> list[TrendPoint]:
         rows = self._rows(
             """
@@ -308,9 +318,11 @@ class _Reader:
             where programme_id = $programme and as_of_on <= $on and breakdown in ('programme', 'county')
                 and list_contains($shown, indicator) and denominator_count > 0
                 and (breakdown = 'programme' or county_id is not null)
+                and date_diff('day', as_of_on, $on) % $step = 0
             order by all
             """,
             shown=list(shown),
+            step=self._step(),
         )
         return [TrendPoint(on, name, county, Share(n, of)) for on, name, county, n, of in rows]
 
