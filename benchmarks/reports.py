@@ -13,11 +13,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.build import append, sink
 from benchmarks.machine import describe
 from ingest.definitions import reference_tables
 from ingest.log.sqlite import SqliteLog
 from ingest.packs import find_packs
-from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from pipelines.reports.bulletin.compose import compose
 from pipelines.reports.bulletin.editions import county_edition
@@ -63,9 +63,8 @@ def build(folder: Path) -> Path:
     lake, warehouse = Lake(str(folder / "lake")), Warehouse(folder / "warehouse")
     with SqliteLog(folder / "log.sqlite") as log:
         for part in simulate(packs[PROGRAMME]):
-            for start in range(0, len(part.records), 10_000):
-                log.append(part.records[start : start + 10_000])
-        Sink(log, lake).run()
+            append(log, part.records)
+        sink(log, lake)
     warehouse.build(lake, reference_tables(packs))
     return warehouse.published
 

@@ -31,6 +31,12 @@ from warehouse.errors import BadConfiguration
 __all__ = ["Issue", "calendar", "read_bulletin"]
 
 _HEADLINE = ("login", "study", "pass")
+_BREAKDOWNS = ("programme", "county", "subject", "county_subject", "class", "school")
+_RANKED = {
+    "county": ("rpt_counties", "county_id"),
+    "class": ("rpt_classes", "class_id"),
+    "school": ("rpt_schools", "school_id"),
+}
 #: Points of a line at most, about.
 _POINTS = 120
 
@@ -76,10 +82,7 @@ def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int
     names = reader.names()
     indicators = reader.indicators(issue.focus)
     shown = list(dict.fromkeys([*_HEADLINE, *issue.focus]))
-    groups = {
-        b: reader.groups(b, shown, names)
-        for b in ("programme", "county", "subject", "county_subject", "class", "school")
-    }
+    groups = reader.groups(shown, names)
     (whole,) = groups["programme"]
     build = con.execute(
         "select build_id, definitions, (select max(last_recorded_at) from rpt_event_accounting) from build_info"
@@ -204,20 +207,22 @@ class _Reader:
         )
         return {county: int(n) for county, n in rows}
 
-    def _shares(self, breakdown: str, shown: Sequence[str], on: date | None) -> dict[tuple[Any, ...], dict[str, Share]]:
+    def _shares(self, shown: Sequence[str], on: date | None) -> dict[str, dict[tuple[Any, ...], dict[str, Share]]]:
+        """By breakdown, cell and indicator."""
         if on is None:
             return {}
         rows = self._rows(
             """
-            select county_id, subject_id, class_id, school_id, indicator, numerator_count, denominator_count
+            select breakdown, county_id, subject_id, class_id, school_id, indicator, numerator_count, denominator_count
             from rpt_indicators
-            where programme_id = $programme and as_of_on = $day and breakdown = $breakdown and list_contains($shown, indicator)
+            where programme_id = $programme and as_of_on = $day and list_contains($breakdowns, breakdown)
+                and list_contains($shown, indicator)
             """,
-            day=on, breakdown=breakdown, shown=list(shown),
+            day=on, breakdowns=list(_BREAKDOWNS), shown=list(shown),
         )  # fmt: skip
-        found: dict[tuple[Any, ...], dict[str, Share]] = defaultdict(dict)
-        for county, subject, class_id, school, indicator, numerator, denominator in rows:
-            found[county, subject, class_id, school][indicator] = Share(numerator, denominator)
+        found: dict[str, dict[tuple[Any, ...], dict[str, Share]]] = defaultdict(lambda: defaultdict(dict))
+        for breakdown, county, subject, class_id, school, indicator, numerator, denominator in rows:
+            found[breakdown][county, subject, class_id, school][indicator] = Share(numerator, denominator)
         return found
 
     def _ranks(self, table: str, column: str, on: date | None) -> dict[str, tuple[int, int]]:
@@ -229,26 +234,32 @@ class _Reader:
         )
         return {group: (rank, ranked) for group, rank, ranked in rows}
 
-    def groups(self, breakdown: str, shown: Sequence[str], names: _Names) -> list[Group]:
-        """The cells of a breakdown in which somebody takes part, in the pack's order; classes and schools by rank."""
-        now, before = self._shares(breakdown, shown, self._on), self._shares(breakdown, shown, self._before)
-        sizes = {
-            tuple(key): n
-            for *key, n in self._rows(
-                "select county_id, subject_id, class_id, school_id, participating_count from rpt_status"
-                " where programme_id = $programme and as_of_on = $on and breakdown = $breakdown",
-                breakdown=breakdown,
-            )
-        }
-        ranked = {
-            "county": ("rpt_counties", "county_id"),
-            "class": ("rpt_classes", "class_id"),
-            "school": ("rpt_schools", "school_id"),
-        }
+    def groups(self, shown: Sequence[str], names: _Names) -> dict[str, list[Group]]:
+        """The cells of each breakdown in which somebody takes part."""
+        now, before = (self._shares(shown, day) for day in (self._on, self._before))
+        sizes: dict[str, dict[tuple[Any, ...], int]] = defaultdict(dict)
+        for breakdown, *key, n in self._rows(
+            "select breakdown, county_id, subject_id, class_id, school_id, participating_count from rpt_status"
+            " where programme_id = $programme and as_of_on = $on and list_contains($breakdowns, breakdown)",
+            breakdowns=list(_BREAKDOWNS),
+        ):
+            sizes[breakdown][tuple(key)] = n
+        homes = self._homes()
+        return {b: self._groups_of(b, now.get(b, {}), before.get(b, {}), sizes[b], homes, names) for b in _BREAKDOWNS}
+
+    def _groups_of(
+        self,
+        breakdown: str,
+        now: Mapping[tuple[Any, ...], dict[str, Share]],
+        before: Mapping[tuple[Any, ...], dict[str, Share]],
+        sizes: Mapping[tuple[Any, ...], int],
+        homes: Mapping[tuple[str, str], tuple[str | None, str | None]],
+        names: _Names,
+    ) -> list[Group]:
+        """In the pack's order; classes and schools by rank."""
         ranks: list[dict[str, tuple[int, int]]] = [{}, {}]
-        if breakdown in ranked:
-            ranks = [self._ranks(*ranked[breakdown], day) for day in (self._on, self._before)]
-        homes = self._homes() if breakdown in ("class", "school") else {}
+        if breakdown in _RANKED:
+            ranks = [self._ranks(*_RANKED[breakdown], day) for day in (self._on, self._before)]
         found = []
         for key, shares in now.items():
             county, subject, class_id, school = key
