@@ -30,7 +30,7 @@ from ingest.log.sqlite import SqliteLog
 from ingest.packs import find_packs
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
-from pipelines.quality import gate
+from pipelines.quality import QualityGate
 from warehouse.build import BuildOptions, BuildReport, SparkOptions, Warehouse
 from warehouse.lake import Lake
 from warehouse.query import connect
@@ -160,7 +160,7 @@ def measure(folder: Path, *, spark: bool) -> dict[str, Any]:
     reference = reference_tables(find_packs())
     lake = Lake(str(folder / "lake"))
     warehouse = Warehouse(folder / "warehouse")
-    judge = gate(folder / "quality")
+    judge = QualityGate(folder / "quality")
     found: dict[str, Any] = {}
     with SqliteLog(folder / "log.sqlite") as log:
         found["events"] = sum(log.end_offsets().values())

@@ -11,7 +11,7 @@ from ingest.sources.simulate import simulate
 from ingest.sources.simulate.names import invented_people
 from pipelines.console import progress, until_interrupted
 from pipelines.programmes import read_history, warn_of_changed_packs
-from pipelines.quality import gate
+from pipelines.quality import QualityGate
 from pipelines.reports.page import write_pages
 from pipelines.reports.status import StatusReport, read_status
 from pipelines.workspace import Workspace
@@ -108,7 +108,7 @@ def build(workspace: Workspace, options: BuildOptions) -> BuildReport:
         def report(node: Node) -> None:
             bar.update(task, total=node.total, completed=node.index)
 
-        result = warehouse.build(workspace.lake, reference, options, report, gate(data_docs(workspace)))
+        result = warehouse.build(workspace.lake, reference, options, report, QualityGate(data_docs(workspace)))
         done = max((n.total for n in result.nodes), default=1)
         bar.update(task, total=done, completed=done)
     return result

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
@@ -32,7 +33,7 @@ from warehouse.lake import ACCEPTED, Lake, Snapshot
 from warehouse.publish import QUALITY_CHECKS, BuildInfo, publish, read_info
 from warehouse.spark import SparkJob, read_built
 
-__all__ = ["BuildOptions", "BuildReport", "SparkOptions", "Warehouse", "before"]
+__all__ = ["BuildOptions", "BuildReport", "Gate", "SparkOptions", "Warehouse", "before"]
 
 #: Columns of the lake that the models may read; the raw bytes of quarantined records are not among them.
 _RECORD_COLUMNS = (
@@ -78,6 +79,20 @@ class BuildReport:
     nodes: list[Node] = field(default_factory=list)
 
 
+class Gate(Protocol):
+    """What stands between a private build and its publication."""
+
+    def prepare(self) -> None:
+        """A build begins, which will be judged: load what that needs, beside it."""
+
+    def judge(self, candidate: Path, info: BuildInfo) -> pa.Table:
+        """What was found, columns as in QUALITY_CHECKS.
+
+        Raises:
+            QualityFailed: it must not be published.
+        """
+
+
 class Warehouse:
     """The folder that holds the private build and the published file."""
 
@@ -97,14 +112,13 @@ class Warehouse:
         reference: Mapping[str, pa.Table],
         options: BuildOptions | None = None,
         report: Callable[[Node], None] = lambda node: None,
-        gate: Callable[[Path, BuildInfo], pa.Table] = lambda candidate, info: QUALITY_CHECKS.empty_table(),
+        gate: Gate | None = None,
     ) -> BuildReport:
         """Bring the warehouse up to the lake's newest version and publish it.
 
         Args:
             reference: the programme packs' tables, by name.
-            gate: judges the private build before it is published; returns what it found (columns as in
-                QUALITY_CHECKS) or raises QualityFailed.
+            gate: judges the private build before it is published.
 
         Raises:
             BuildFailed: a model, a test or the gate failed; nothing was published.
@@ -129,11 +143,13 @@ class Warehouse:
             candidate = self.work / "candidate.duckdb"
             for leftover in self.work.glob("candidate.duckdb*"):
                 leftover.unlink()
+            if gate is not None:
+                gate.prepare()
             if options.spark is not None:
                 nodes = self._run_on_spark(candidate, snapshot, reference, info, options, report)
             else:
                 nodes = self._run(candidate, snapshot, reference, last, info, options, report)
-            checks = gate(candidate, info)
+            checks = gate.judge(candidate, info) if gate is not None else QUALITY_CHECKS.empty_table()
             follows = last is not None and published is not None and published.build_id == last.get("build_id")
             publish(candidate, self.published, info, checks, grown=grown_marts(self.work) if follows else ())
             if options.spark is not None:
@@ -197,12 +213,22 @@ class Warehouse:
         options: BuildOptions,
         report: Callable[[Node], None],
     ) -> list[Node]:
-        if last is not None:
-            shutil.copyfile(self.private, candidate)
-        _prepare(candidate, snapshot, reference, last, info, options.recorded_before)
+        def prepare() -> None:
+            if last is not None:
+                shutil.copyfile(self.private, candidate)
+            _prepare(candidate, snapshot, reference, last, info, options.recorded_before)
+
         arguments = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if last is None else [])]
-        result = run_dbt(arguments, build_file=candidate, work=self.work, memory=options.memory, report=report)
-        return _finished(result)
+        return _finished(
+            run_dbt(
+                arguments,
+                build_file=candidate,
+                work=self.work,
+                memory=options.memory,
+                report=report,
+                meanwhile=prepare,
+            )
+        )
 
     def _run_on_spark(
         self,

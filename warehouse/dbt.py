@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -42,7 +43,7 @@ def project_dir() -> Path:
 
 
 def grown_marts(work: Path) -> set[str]:
-    """The marts of the last run that are kept by touched enrolment: the incremental ones."""
+    """The marts of the last run that are kept by touched enrolment: the incremental ones that have one."""
     manifest = json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))
     return {
         node["alias"]
@@ -50,6 +51,7 @@ def grown_marts(work: Path) -> set[str]:
         if node["resource_type"] == "model"
         and node["schema"] == "marts"
         and node["config"]["materialized"] == "incremental"
+        and "enrolment_id" in node["columns"]
     }
 
 
@@ -70,27 +72,49 @@ def run_dbt(
     work: Path,
     memory: str,
     report: Callable[[Node], None] = lambda node: None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> DbtResult:
-    """``dbt ARGUMENTS`` against the private build file; never raises for a failed model."""
+    """``dbt ARGUMENTS`` against the private build file; never raises for a failed model.
+
+    ``meanwhile`` makes the file ready while Python imports dbt, which takes seconds.
+    """
     work.mkdir(parents=True, exist_ok=True)
     env = {
         "XUEQING_BUILD_FILE": str(build_file),
         "XUEQING_BUILD_MEMORY": memory,
         "XUEQING_BUILD_TEMP": str(work / "spill"),
     }
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *dbt_arguments(arguments, work)]
-    return run_logged(command, env, work, report)
+    command = [sys.executable, "-c", _DBT, *dbt_arguments(arguments, work)]
+    return run_logged(command, env, work, report, meanwhile)
 
 
-def run_logged(command: list[str], env: dict[str, str], work: Path, report: Callable[[Node], None]) -> DbtResult:
-    """Run a command that prints dbt's log and read it; never raises for a failed model."""
+#: Imports first, then waits for the word that the file is ready; without it there is nothing to do.
+_DBT = "import sys; from dbt.cli.main import cli; import dbt.adapters.duckdb; sys.stdin.read(1) and cli()"
+
+
+def run_logged(
+    command: list[str],
+    env: dict[str, str],
+    work: Path,
+    report: Callable[[Node], None],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> DbtResult:
+    """Run a command that prints dbt's log and read it; never raises for a failed model.
+
+    Once ``meanwhile`` has returned, the command gets a character to read.
+    """
     result = DbtResult(ok=False)
     env = os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"} | env
     with subprocess.Popen(
-        command, env=env, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=env, cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         try:
+            meanwhile()
+            with contextlib.suppress(BrokenPipeError):  # ended already; what it printed says why
+                process.stdin.write("\n")
+                process.stdin.close()
             for line in process.stdout:
                 _read(line, result, report)
             result.ok = process.wait() == 0

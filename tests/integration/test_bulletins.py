@@ -21,7 +21,7 @@ from ingest.log.sqlite import SqliteLog
 from ingest.packs import Pack
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
-from pipelines.quality import gate
+from pipelines.quality import QualityGate
 from pipelines.reports.bulletin.compose import compose
 from pipelines.reports.bulletin.editions import county_edition, public_edition
 from pipelines.reports.bulletin.model import Bulletin, Label
@@ -59,7 +59,7 @@ class Home:
     def add(self, records: list[NewRecord]) -> None:
         self.log.append(records)
         Sink(self.log, self.lake).run()
-        self.warehouse.build(self.lake, reference_tables(self.packs), gate=gate(self.folder / "docs"))
+        self.warehouse.build(self.lake, reference_tables(self.packs), gate=QualityGate(self.folder / "docs"))
 
     def bulletin(self, number: int) -> Bulletin:
         with connect(self.warehouse.published) as con:

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -16,7 +17,7 @@ from ingest.log.sqlite import SqliteLog
 from ingest.packs import Pack
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
-from pipelines.quality import Finding, check, checks, gate
+from pipelines.quality import Finding, QualityGate, check, checks
 from pipelines.quality.checks import suites
 from pipelines.reports.page import render_page
 from pipelines.reports.status import read_status
@@ -40,7 +41,7 @@ def built(packs: dict[str, Pack], tmp_path_factory: pytest.TempPathFactory) -> t
         log.append(simulation.records)
         Sink(log, lake).run()
     warehouse = Warehouse(folder / "warehouse")
-    warehouse.build(lake, reference_tables(packs), gate=gate(folder / "docs"))
+    warehouse.build(lake, reference_tables(packs), gate=QualityGate(folder / "docs"))
     return warehouse, lake, folder / "docs"
 
 
@@ -158,22 +159,24 @@ def test_what_must_hold_stops_publication_and_what_should_is_printed(
     before = marts(warehouse.published)
     reference = reference_tables(packs)
 
-    def sabotaged(sql: str):  # type: ignore[no-untyped-def]
-        def judge(candidate: Path, info: BuildInfo):  # type: ignore[no-untyped-def]
+    class Sabotaged(QualityGate):
+        def __init__(self, sql: str) -> None:
+            super().__init__(tmp_path / "docs")
+            self.sql = sql
+
+        def judge(self, candidate: Path, info: BuildInfo) -> pa.Table:
             with duckdb.connect(str(candidate)) as con:
-                con.execute(sql)
-            return gate(tmp_path / "docs")(candidate, info)
+                con.execute(self.sql)
+            return super().judge(candidate, info)
 
-        return judge
-
-    wrong = sabotaged("update marts.rpt_status set login_ratio = 2 where breakdown = 'county'")
+    wrong = Sabotaged("update marts.rpt_status set login_ratio = 2 where breakdown = 'county'")
     with pytest.raises(QualityFailed, match=r"(?s)nothing was published.*No rate is above 1.*county login_ratio: 2"):
         warehouse.build(lake, reference, BuildOptions(full=True), gate=wrong)
     assert marts(warehouse.published) == before
     assert (tmp_path / "docs" / "index.html").exists()
 
     beside = Warehouse(tmp_path / "warehouse")
-    doubtful = sabotaged("update marts.dim_enrolments set county_id = 'nowhere' where county_id = 'wushan'")
+    doubtful = Sabotaged("update marts.dim_enrolments set county_id = 'nowhere' where county_id = 'wushan'")
     beside.build(lake, reference, gate=doubtful)
     with connect(beside.published) as con:
         reports = {code: read_status(con, P, date(2017, 11, 1), language=code) for code in ("zh", "en")}
