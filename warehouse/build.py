@@ -16,6 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -30,7 +31,7 @@ import pyarrow.parquet as pq
 from warehouse.dbt import DbtResult, Node, dbt_arguments, grown_marts, project_dir, run_dbt, run_logged
 from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress, NotPublished
 from warehouse.lake import ACCEPTED, Lake, Snapshot
-from warehouse.publish import QUALITY_CHECKS, BuildInfo, publish, read_info
+from warehouse.publish import QUALITY_CHECKS, BuildInfo, put_in_place, read_info, write_marts
 from warehouse.spark import SparkJob, read_built
 
 __all__ = ["BuildOptions", "BuildReport", "Gate", "SparkOptions", "Warehouse", "before"]
@@ -149,9 +150,13 @@ class Warehouse:
                 nodes = self._run_on_spark(candidate, snapshot, reference, info, options, report)
             else:
                 nodes = self._run(candidate, snapshot, reference, last, info, options, report)
-            checks = gate.judge(candidate, info) if gate is not None else QUALITY_CHECKS.empty_table()
             follows = last is not None and published is not None and published.build_id == last.get("build_id")
-            publish(candidate, self.published, info, checks, grown=grown_marts(self.work) if follows else ())
+            grown = grown_marts(self.work) if follows else set()
+            # Judged while the file is written that is published if the judgement is good: seconds of each.
+            with ThreadPoolExecutor(1) as beside:
+                writing = beside.submit(write_marts, candidate, self.published, info, grown=grown)
+                checks = gate.judge(candidate, info) if gate is not None else QUALITY_CHECKS.empty_table()
+                put_in_place(writing.result(), self.published, checks)
             if options.spark is not None:
                 candidate.unlink()
             else:

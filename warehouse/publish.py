@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-__all__ = ["QUALITY_CHECKS", "BuildInfo", "publish", "read_info"]
+__all__ = ["QUALITY_CHECKS", "BuildInfo", "put_in_place", "read_info", "write_marts"]
 
 
 #: What the checks of a build said, one row an expectation and programme; a build without checks publishes none.
@@ -49,13 +49,10 @@ class BuildInfo:
     definitions: str
 
 
-def publish(
-    candidate: Path, published: Path, info: BuildInfo, checks: pa.Table, *, grown: Collection[str] = ()
-) -> None:
-    """Copy the marts of ``candidate`` into a new file and put it in the place of ``published``.
+def write_marts(candidate: Path, published: Path, info: BuildInfo, *, grown: Collection[str] = ()) -> Path:
+    """Copy the marts of ``candidate`` into a new file beside ``published``; :func:`put_in_place` publishes it.
 
     Args:
-        checks: columns as in :data:`QUALITY_CHECKS`.
         grown: marts of which only the touched enrolments' rows differ from those of ``published``, which then is the
             build before this one: the others are not written again (30 s of 2 at 50 million events).
     """
@@ -100,10 +97,17 @@ def publish(
             " ?::bigint as lake_version, ?::varchar as next_offsets, ?::varchar as definitions",
             [info.build_id, info.built_at, info.lake_version, json.dumps(info.next_offsets), info.definitions],
         )
-        con.execute("create or replace table fresh.marts.quality_checks as from checks")
         con.execute("use memory")
         con.execute("checkpoint fresh")
         con.execute("detach fresh")
+    return fresh
+
+
+def put_in_place(fresh: Path, published: Path, checks: pa.Table) -> None:
+    """Publish what :func:`write_marts` wrote, with the ``checks`` it has passed (columns as in QUALITY_CHECKS)."""
+    with duckdb.connect(str(fresh)) as con:
+        con.execute("create or replace table marts.quality_checks as from checks")
+        con.execute("checkpoint")
     with fresh.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(fresh, published)
