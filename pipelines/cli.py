@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pipelines.commands import bulletin, data, figures, identity, programme, quarantine, run, sources, status
+from pipelines.commands import bulletin, data, figures, identity, programme, quarantine, run, site, sources, status
 from pipelines.console import errors
 from warehouse.errors import Transient, XueqingError
 
@@ -28,6 +28,7 @@ sources.register(app)
 status.register(app)
 figures.register(app)
 data.register(app)
+site.register(app)
 app.add_typer(bulletin.app, name="bulletin")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(identity.app, name="identity")

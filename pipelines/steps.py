@@ -26,6 +26,7 @@ __all__ = [
     "published",
     "run_simulation",
     "run_sink",
+    "status_pages",
     "status_report",
     "write_status_pages",
 ]
@@ -141,5 +142,10 @@ def status_report(
 
 def write_status_pages(workspace: Workspace, programme_id: str, as_of: date | None, language: str) -> Path:
     """Write the status page in both languages; returns the one in ``language``."""
+    return status_pages(workspace, programme_id, as_of)[language]
+
+
+def status_pages(workspace: Workspace, programme_id: str, as_of: date | None) -> dict[str, Path]:
+    """Write the status page; the files by language."""
     reports = {code: status_report(workspace, programme_id, as_of, code) for code in ("en", "zh")}
-    return write_pages(reports, workspace.settings.home / "reports", language)
+    return write_pages(reports, workspace.settings.home / "reports")

@@ -89,8 +89,8 @@ def render_page(report: StatusReport, language: str, other_file: str) -> str:
     )
 
 
-def write_pages(reports: dict[str, StatusReport], folder: Path, language: str) -> Path:
-    """Write the page in both languages; returns the one in ``language``."""
+def write_pages(reports: dict[str, StatusReport], folder: Path) -> dict[str, Path]:
+    """Write the page in each language; the files by language."""
     folder.mkdir(parents=True, exist_ok=True)
     programme = next(iter(reports.values())).programme_id
     names = {code: f"status-{programme}.{code}.html" for code in reports}
@@ -99,4 +99,4 @@ def write_pages(reports: dict[str, StatusReport], folder: Path, language: str) -
         fresh = folder / f".{names[code]}"
         fresh.write_text(render_page(report, code, other), encoding="utf-8")
         fresh.replace(folder / names[code])
-    return folder / names[language]
+    return {code: folder / name for code, name in names.items()}

@@ -31,7 +31,11 @@ from pipelines.reports.document.html import render_html
 from pipelines.reports.document.markdown import render_markdown
 from pipelines.reports.document.pdf import render_pdf
 from pipelines.reports.document.xlsx import render_xlsx
+from pipelines.reports.page import write_pages
+from pipelines.reports.site import issued, write_site
+from pipelines.reports.status import read_status
 from tests import samples
+from tests.browser import measure
 from tests.conftest import ROOT
 from tests.oracle import COUNTS, Oracle, Rules
 from tests.warehouse_help import raw_records
@@ -339,3 +343,79 @@ def test_an_unknown_bulletin_says_which_there_are(home: Home) -> None:
         assert [i.number for i in calendar(con, P)] == [1, 2, 3, 4, 5, 6]
         with pytest.raises(BadConfiguration, match="no bulletin 7; its calendar has 1, 2, 3, 4, 5, 6"):
             read_bulletin(con, P, 7)
+
+
+@pytest.fixture(scope="module")
+def issued_folder(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("issued")
+    now = datetime(2018, 1, 1, tzinfo=UTC)
+    for number in (3, 4):
+        issue(root, home.bulletin(number), time_zone=ZONE, smallest=10, sealed_at=now)
+    return root
+
+
+@pytest.fixture(scope="module")
+def site(home: Home, issued_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    with connect(home.warehouse.published) as con:
+        pages = write_pages(
+            {code: read_status(con, P, None, language=code) for code in ("zh", "en")}, folder / "reports"
+        )
+    return write_site(folder / "site", issued(issued_folder), {P: pages}, language="zh").parent
+
+
+def links(page: Path) -> list[str]:
+    return re.findall(r'href="([^"#]+)"', page.read_text(encoding="utf-8"))
+
+
+def test_the_site_leads_to_every_public_file_and_to_nobody(home: Home, site: Path, issued_folder: Path) -> None:
+    assert (site / "index.html").read_bytes() == (site / "index.zh.html").read_bytes()
+    reached = {link for code in ("zh", "en") for link in links(site / f"index.{code}.html")}
+    assert all((site / link).is_file() for link in reached)
+    files = {str(f.relative_to(site)) for f in site.rglob("*") if f.is_file()}
+    assert files - reached <= {"index.html"}
+    assert len([f for f in files if f.endswith(".pdf")]) == 4
+    assert "restricted" not in "".join(files)
+    learners = {x.enrolment_id for x in home.bulletin(4).learners}
+    assert learners
+    for file in site.rglob("*.html"):
+        assert not [x for x in learners if x in file.read_text(encoding="utf-8")], file
+    for file in site.rglob("all.public.*"):
+        assert file.read_bytes() == (issued_folder / file.relative_to(site / "bulletins")).read_bytes()
+
+
+def test_a_restricted_site_says_so_and_is_its_owners(issued_folder: Path, tmp_path: Path) -> None:
+    start = write_site(tmp_path / "site", issued(issued_folder), {}, language="en", restricted=True)
+    assert "do not publish it" in start.read_text(encoding="utf-8")
+    assert (tmp_path / "site").stat().st_mode & 0o077 == 0
+    assert list((tmp_path / "site").rglob("qinzhou.restricted.zh.html"))
+    # Without them, the site is written anew, and they are gone.
+    write_site(tmp_path / "site", issued(issued_folder), {}, language="en")
+    assert not list((tmp_path / "site").rglob("*restricted*"))
+    assert (tmp_path / "site").stat().st_mode & 0o077
+    with pytest.raises(BadConfiguration, match="xueqing bulletin issue"):
+        write_site(tmp_path / "empty", [], {}, language="en")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_sites_search_narrows_down_and_it_fits(
+    site: Path, browser: str, tmp_path: Path, width: int, language: str
+) -> None:
+    found = measure(
+        browser,
+        site / f"index.{language}.html",
+        tmp_path,
+        width,
+        "(() => { const shown = () => [...d.querySelectorAll('#rows tr')].filter(r => !r.hidden).length,"
+        " all = shown(), box = d.getElementById('find');"
+        " box.value = d.querySelector('#rows th').textContent.toUpperCase(); box.dispatchEvent(new w.Event('input'));"
+        " const some = shown(), said = d.getElementById('found').textContent;"
+        " box.value = 'nobody is called so'; box.dispatchEvent(new w.Event('input'));"
+        " return {all, some, said, none: shown(), over: d.documentElement.scrollWidth - w.innerWidth,"
+        " asked: w.performance.getEntriesByType('resource').length,"
+        " unlabelled: [...d.querySelectorAll('input')].filter(i => !i.labels.length).length}; })()",
+    )
+    assert found["all"] > found["some"] > found["none"] == 0
+    assert str(found["some"]) in found["said"]
+    assert (found["over"], found["asked"], found["unlabelled"]) == (0, 0, 0)

@@ -165,9 +165,11 @@ def test_what_must_hold_stops_publication_and_what_should_is_printed(
             self.sql = sql
 
         def judge(self, candidate: Path, info: BuildInfo) -> pa.Table:
-            with duckdb.connect(str(candidate)) as con:
+            # On a copy: the candidate itself is being read for publication meanwhile.
+            copy = shutil.copyfile(candidate, tmp_path / candidate.name)
+            with duckdb.connect(str(copy)) as con:
                 con.execute(self.sql)
-            return super().judge(candidate, info)
+            return super().judge(copy, info)
 
     wrong = Sabotaged("update marts.rpt_status set login_ratio = 2 where breakdown = 'county'")
     with pytest.raises(QualityFailed, match=r"(?s)nothing was published.*No rate is above 1.*county login_ratio: 2"):

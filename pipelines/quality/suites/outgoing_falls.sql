@@ -8,9 +8,15 @@ with falls as (
     where ended.valid_to_on is not null and following.indicator is null
 ),
 
+-- Only their corrections are looked for: millions of events could be one.
+fallen as (
+    select distinct programme_id, enrolment_id from falls
+),
+
 corrections as (
     select programme_id, enrolment_id, occurred_on as corrected_on
     from staging.stg_lake__events
+    semi join fallen using (programme_id, enrolment_id)
     where event_type in (
         'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'post.judged', 'post.voided', 'post.published',
         'assignment.graded', 'practice.awarded', 'outcome.approved', 'outcome.rejected', 'course.deselected', 'result.recorded'
@@ -19,9 +25,11 @@ corrections as (
     select events.programme_id, events.enrolment_id, greatest(voids.voided_on, events.occurred_on)
     from intermediate.int_event_voids as voids
     inner join staging.stg_lake__events as events on voids.voided_event_id = events.event_id
+    semi join fallen on events.programme_id = fallen.programme_id and events.enrolment_id = fallen.enrolment_id
     union
     -- Activity from before the opening counts, and ceases to count, from there.
     select programme_id, enrolment_id, first_opened_on from intermediate.int_enrolments_opened
+    semi join fallen using (programme_id, enrolment_id)
 )
 
 select

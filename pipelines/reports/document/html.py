@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from pipelines.reports.document.blocks import Column, Document
 
-__all__ = ["render_html"]
+__all__ = ["render_html", "render_template"]
 
 
 def column_groups(columns: list[Column]) -> list[tuple[str, int]]:
@@ -20,10 +20,17 @@ def column_groups(columns: list[Column]) -> list[tuple[str, int]]:
 
 def render_html(document: Document, *, links: list[tuple[str, str]] | None = None) -> str:
     """The page; ``links`` are (label, relative address) of its neighbours."""
+    return render_template(
+        "document.html.j2", d=document, language=document.language, title=document.title, links=links or []
+    )
+
+
+def render_template(name: str, **values: object) -> str:
+    """One of the reports' templates, what is put in escaped."""
     env = Environment(
         loader=PackageLoader("pipelines.reports"), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     env.globals |= {"column_groups": column_groups}
     env.tests |= {"block": lambda block, name: type(block).__name__ == name}
-    return env.get_template("document.html.j2").render(d=document, links=links or [])
+    return env.get_template(name).render(**values)

@@ -1,0 +1,206 @@
+"""All issued reports as a static site: an index in each language, a search by county, class and school, the status pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from pipelines.reports.bulletin.model import Bulletin, Group, Label
+from pipelines.reports.bulletin.sealing import LANGUAGES, Sealed, read_sealed
+from pipelines.reports.document.blocks import Value, date_text
+from pipelines.reports.document.html import render_template
+from warehouse.errors import BadConfiguration
+
+__all__ = ["issued", "write_site"]
+
+_ENDINGS = {"html": "HTML", "pdf": "PDF", "xlsx": "XLSX", "md": "Markdown"}
+_WORDS: Mapping[str, Mapping[str, object]] = {
+    "zh": {
+        "title": "学情报告", "made": "全部已印发的报告。", "languages": "其他语言", "other": "English",
+        "restricted": "本站含内部版，涉及学员信息，请勿公开。",
+        "simulated": "学员为模拟数据：人物虚构，总数真实。",
+        "status": "学情总览（最新）", "bulletin": "学情通报第{number}期：{title}", "as_of": "数据截至{as_of}，{issued}印发",
+        "edition": {"public": "{county}，公开版", "restricted": "{county}，内部版"}, "whole": "全项目",
+        "find": "按区县、班级、学校查找", "find_label": "输入名称，如区县名或班级号；可用空格分开多个词", "found": "共{n}个",
+        "group": "名称", "kind": "类别", "place": "所属", "enrolments": "参训人数", "login": "登录率（%）", "study": "学习率（%）",
+        "pass": "合格率（%）", "source": "出处", "number": "第{n}期", "kinds": {"county": "区县", "class": "班级", "school": "学校"},
+    },
+    "en": {
+        "title": "Learning-status reports", "made": "Every report that was issued.", "languages": "Other languages", "other": "中文",
+        "restricted": "This site holds restricted editions, which name learners: do not publish it.",
+        "simulated": "The learners are simulated: invented people, real totals.",
+        "status": "Status, the newest", "bulletin": "Bulletin no. {number}: {title}", "as_of": "As of {as_of}, issued {issued}",
+        "edition": {"public": "{county}, public edition", "restricted": "{county}, restricted edition"}, "whole": "Whole programme",
+        "find": "Find a county, class or school", "find_label": "A name, such as a county's or a class's; several words narrow it down",
+        "found": "{n} shown",
+        "group": "Name", "kind": "Kind", "place": "Belongs to", "enrolments": "Enrolments", "login": "Login (%)", "study": "Study (%)",
+        "pass": "Pass (%)", "source": "From", "number": "no. {n}", "kinds": {"county": "County", "class": "Class", "school": "School"},
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Edition:
+    audience: str
+    county: Label | None
+    #: By language: (format, address).
+    files: Mapping[str, Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    number: int
+    title: Label
+    as_of: date
+    issued_on: date
+    editions: Sequence[_Edition]
+
+
+@dataclass(slots=True)
+class _Programme:
+    label: Label
+    is_simulated: bool
+    status: Mapping[str, str]
+    bulletins: list[_Issue] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A group that can be searched for, as the newest bulletin has it; ``values``: size and three rates."""
+
+    kind: str
+    name: Label
+    place: Label
+    values: Sequence[Value]
+    number: int
+    address: Mapping[str, str]
+
+
+def issued(bulletins: Path) -> list[Sealed]:
+    """Every issued bulletin under the folder, by programme and number.
+
+    Raises:
+        SealBroken: one was changed after it was issued.
+    """
+    found = []
+    for seal in sorted(bulletins.glob("*/*/seal.json")):
+        sealed = read_sealed(bulletins, seal.parent.parent.name, int(seal.parent.name))
+        if sealed is not None:
+            found.append(sealed)
+    return found
+
+
+def write_site(
+    target: Path,
+    bulletins: Sequence[Sealed],
+    status: Mapping[str, Mapping[str, Path]],
+    *,
+    language: str,
+    restricted: bool = False,
+) -> Path:
+    """Write the site in the place of the one before, all of it or nothing; returns its start page.
+
+    Args:
+        status: each programme's status pages, by language.
+        language: of the start page.
+        restricted: take the restricted editions in, too; the folder is then its owner's only.
+
+    Raises:
+        BadConfiguration: there is nothing to show.
+    """
+    if not bulletins and not status:
+        raise BadConfiguration("no report was issued yet; run: xueqing bulletin issue 1")
+    fresh = target.with_name(f".{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True, mode=0o700 if restricted else 0o755)
+    programmes: dict[str, _Programme] = {}
+    newest: dict[str, Sealed] = {}
+    for sealed in bulletins:
+        public = sealed.public
+        page = {code: f.name for code, f in status.get(public.programme_id, {}).items()}
+        programme = programmes.setdefault(public.programme_id, _Programme(public.programme, public.is_simulated, page))
+        programme.bulletins.append(
+            _Issue(
+                public.number,
+                public.title,
+                public.as_of,
+                public.issued_on,
+                _copied(sealed, fresh, restricted=restricted),
+            )
+        )
+        newest[public.programme_id] = sealed
+    for name, pages in status.items():
+        programmes.setdefault(name, _Programme(Label(name, name), False, {code: f.name for code, f in pages.items()}))
+        for file in pages.values():
+            shutil.copyfile(file, fresh / file.name)
+    groups = [found for sealed in newest.values() for found in _groups(sealed.public)]
+    for code in LANGUAGES:
+        words = _WORDS[code]
+        html = render_template(
+            "site.html.j2", language=code, other=next(x for x in LANGUAGES if x != code), title=words["title"], w=words,
+            programmes=list(programmes.values()), groups=groups, is_restricted=restricted, date_text=date_text,
+        )  # fmt: skip
+        (fresh / f"index.{code}.html").write_text(html, encoding="utf-8")
+    shutil.copyfile(fresh / f"index.{language}.html", fresh / "index.html")
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(fresh, target)
+    shutil.rmtree(old, ignore_errors=True)
+    return target / "index.html"
+
+
+def _folder(bulletin: Bulletin) -> str:
+    return f"bulletins/{bulletin.programme_id}/{bulletin.number:03d}"
+
+
+def _copied(sealed: Sealed, site: Path, *, restricted: bool) -> list[_Edition]:
+    """Copy the editions that the site shows; their files by language."""
+    folder = _folder(sealed.bulletin)
+    (site / folder).mkdir(parents=True)
+    counties = {g.county_id: g.label for g in sealed.bulletin.counties}
+    names = dict.fromkeys(name.rsplit(".", 2)[0] for name in sealed.seal.files_sha256)
+    found = []
+    for edition in names:
+        county, audience = edition.rsplit(".", 1)
+        if audience == "restricted" and not restricted:
+            continue
+        files = {}
+        for code in LANGUAGES:
+            files[code] = [(label, f"{folder}/{edition}.{code}.{ending}") for ending, label in _ENDINGS.items()]
+            for _, address in files[code]:
+                shutil.copy(sealed.folder / Path(address).name, site / address)
+        found.append(_Edition(audience, counties.get(county), files))
+    return found
+
+
+def _groups(public: Bulletin) -> list[_Found]:
+    counties = {g.county_id: g.label for g in public.counties}
+    subjects = {g.subject_id: g.label for g in public.subjects}
+    address = {code: f"{_folder(public)}/all.public.{code}.html" for code in LANGUAGES}
+
+    def place(kind: str, g: Group) -> Label:
+        if kind == "county":
+            return public.programme
+        parts = [x for x in (counties.get(g.county_id), subjects.get(g.subject_id)) if x is not None]
+        return Label(" ".join(p.zh for p in parts), ", ".join(p.en for p in parts))
+
+    def values(g: Group) -> list[Value]:
+        if g.participating is None:
+            return [Value.hidden()] * 4
+        rates = [g.shares.get(name) for name in ("login", "study", "pass")]
+        return [
+            Value.of_count(g.participating),
+            *(Value.missing() if s is None else Value.hidden() if s.denominator is None else Value.of_share(s.numerator, s.denominator) for s in rates),
+        ]  # fmt: skip
+
+    return [
+        _Found(kind, g.label, place(kind, g), values(g), public.number, address)
+        for kind, groups in (("county", public.counties), ("class", public.classes), ("school", public.schools))
+        for g in groups
+    ]
