@@ -418,4 +418,5 @@ def test_the_sites_search_narrows_down_and_it_fits(
     )
     assert found["all"] > found["some"] > found["none"] == 0
     assert str(found["some"]) in found["said"]
-    assert (found["over"], found["asked"], found["unlabelled"]) == (0, 0, 0)
+    assert found["over"] <= 0
+    assert (found["asked"], found["unlabelled"]) == (0, 0)
