@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing(),
     unique_key=['cell_key', 'local_on'],
     on_schema_change='fail'
 ) }}
