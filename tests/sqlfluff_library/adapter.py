@@ -3,4 +3,4 @@
 
 def dispatch(name):
     """A macro of that name as a function call on its first argument."""
-    return lambda *arguments: f"{name}({arguments[0] if isinstance(arguments[0], str) else 'value'})"
+    return lambda *arguments: f"{name}({arguments[0] if arguments and isinstance(arguments[0], str) else 'value'})"
