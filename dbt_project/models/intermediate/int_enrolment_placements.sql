@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_enrolments_touched') }} {{ ref('int_spells_replaced') }}
+-- depends_on: {{ ref('int_enrolments_touched') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
