@@ -58,6 +58,8 @@ def _session(job: SparkJob) -> Any:
         # Their defaults make some 50 tasks of every small query.
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # A filter over many renamed columns has it write out every mixture of old and new names, past any memory.
+        "spark.sql.constraintPropagation.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.warehouse.dir": str(Path(job.work) / "tables"),

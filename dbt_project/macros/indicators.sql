@@ -44,3 +44,13 @@
         {%- endfor %}
     end
 {%- endmacro %}
+
+{#- The dimensions that a placement itself has; the others follow from its county. -#}
+{% macro placement_dimensions() -%}
+    {{ return(cell_dimensions() | reject('in', ['province_id', 'city_id']) | list) }}
+{%- endmacro %}
+
+{#- Whether any count changes, of a row that has all `…_change` columns. -#}
+{% macro any_change(changes='') -%}
+    ({% for c in cell_counts() %}{{ changes }}{{ c }}_change <> 0{{ " or " if not loop.last }}{% endfor %})
+{%- endmacro %}

@@ -68,3 +68,15 @@
 {{ only_touched('tested') }}
 {%- endif %}
 {%- endmacro %}
+
+{#- Takes a programme's days from the first on which this build changes a cell out of an incremental model, which then
+    makes them anew. -#}
+{% macro delete_from_the_first_change() -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }} as standing
+    using (
+        select programme_id, min(local_on) as first_on from {{ ref('int_cell_changes') }} group by programme_id
+    ) as firsts
+    where standing.programme_id = firsts.programme_id and standing.as_of_on >= firsts.first_on
+    {%- endif -%}
+{%- endmacro %}

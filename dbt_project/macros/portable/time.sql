@@ -38,3 +38,8 @@
 {% macro days_between(first, last) -%}{{ adapter.dispatch('days_between')(first, last) }}{%- endmacro %}
 {% macro duckdb__days_between(first, last) -%}date_diff('day', {{ first }}, {{ last }}){%- endmacro %}
 {% macro spark__days_between(first, last) -%}cast(datediff({{ last }}, {{ first }}) as bigint){%- endmacro %}
+
+{#- The date after a date. -#}
+{% macro day_after(day) -%}{{ adapter.dispatch('day_after')(day) }}{%- endmacro %}
+{% macro duckdb__day_after(day) -%}{{ day }} + 1{%- endmacro %}
+{% macro spark__day_after(day) -%}date_add({{ day }}, 1){%- endmacro %}

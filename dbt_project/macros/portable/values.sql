@@ -65,3 +65,8 @@
 {% macro list_item(list, n) -%}{{ adapter.dispatch('list_item')(list, n) }}{%- endmacro %}
 {% macro duckdb__list_item(list, n) -%}split_part({{ list }}, '|', {{ n }}){%- endmacro %}
 {% macro spark__list_item(list, n) -%}split_part({{ list }}, '|', {{ n }}){%- endmacro %}
+
+{#- How an incremental model replaces the rows of its unique key; on Spark every build is a full one. -#}
+{% macro replacing() -%}{{ return(adapter.dispatch('replacing')()) }}{%- endmacro %}
+{% macro duckdb__replacing() -%}{{ return('delete+insert') }}{%- endmacro %}
+{% macro spark__replacing() -%}{{ return('append') }}{%- endmacro %}

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_enrolments_touched') }}
+-- depends_on: {{ ref('int_enrolments_touched') }} {{ ref('int_spells_replaced') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',

@@ -1,10 +1,4 @@
-with events as (
-    select programme_id, enrolment_id, source, count(*) as accepted_count, max(recorded_at) as last_recorded_at
-    from {{ ref('stg_lake__events') }}
-    group by programme_id, enrolment_id, source
-),
-
-extras as (
+with extras as (
     select
         events.programme_id, events.enrolment_id, events.source,
         sum(case when duplicates.standing = 'repeat' then 1 else 0 end) as repeat_count,
@@ -24,7 +18,7 @@ placed as (
         coalesce(extras.repeat_count, 0) as repeat_count,
         coalesce(extras.conflict_count, 0) as conflict_count,
         events.enrolment_id is not null and opened.enrolment_id is null as is_waiting
-    from events
+    from {{ ref('int_event_sums') }} as events
     left join extras
         on events.programme_id = extras.programme_id and events.source = extras.source
             and events.enrolment_id is not distinct from extras.enrolment_id

@@ -1,9 +1,35 @@
+-- depends_on: {{ ref('int_cell_changes') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_from_the_first_change() }}"
+) }}
 {%- set counts = cell_counts() %}
 {%- set dimensions = cell_dimensions() %}
 -- The running total of a cell's movements is its status on that day. Cells are few, so every date
--- is kept.
+-- is kept. An update goes on from the last day before anything changed.
 
-with cells as (
+with movements as (
+    select movements.*
+    from {{ ref('int_cell_movements') }} as movements
+    where {{ any_change('movements.') }}
+),
+{%- if is_incremental() %}
+
+changed as (
+    select distinct programme_id from {{ ref('int_cell_changes') }}
+),
+
+resumed as (
+    select changed.programme_id, max(standing.as_of_on) as last_on
+    from changed
+    left join {{ this }} as standing on changed.programme_id = standing.programme_id
+    group by changed.programme_id
+),
+{%- endif %}
+
+sums as (
     select
         programme_id,
         case
@@ -14,7 +40,16 @@ with cells as (
         {{ dimensions | join(', ') }},
         local_on,
         {% for c in counts %}sum({{ c }}_change) as {{ c }}_change{{ ", " if not loop.last }}{% endfor %}
-    from {{ ref('int_cell_movements') }}
+    {%- if is_incremental() %}
+    from (
+        select movements.*
+        from movements
+        inner join resumed on movements.programme_id = resumed.programme_id
+        where resumed.last_on is null or movements.local_on > resumed.last_on
+    ) as movements
+    {%- else %}
+    from movements
+    {%- endif %}
     group by grouping sets (
         {%- for columns in breakdowns().values() %}
         (programme_id, {% for d in columns %}{{ d }}, {% endfor %}local_on){{ "," if not loop.last }}
@@ -22,8 +57,23 @@ with cells as (
     )
 ),
 
+cells as (
+    select programme_id, breakdown, {{ dimensions | join(', ') }}, local_on,
+        {% for c in counts %}{{ c }}_change{{ ", " if not loop.last }}{% endfor %}
+    from sums
+    where {{ any_change() }}
+    {%- if is_incremental() %}
+    union all
+    select standing.programme_id, standing.breakdown, {% for d in dimensions %}standing.{{ d }}, {% endfor %}
+        {{ day_after('standing.as_of_on') }},
+        {% for c in counts %}standing.{{ c }}_count{{ ", " if not loop.last }}{% endfor %}
+    from {{ this }} as standing
+    inner join resumed on standing.programme_id = resumed.programme_id and standing.as_of_on = resumed.last_on
+    {%- endif %}
+),
+
 last_days as (
-    select programme_id, max(local_on) as last_on from cells group by programme_id
+    select programme_id, max(local_on) as last_on from movements group by programme_id
 ),
 
 -- From a cell's first day to the programme's last, the report's day included.
