@@ -3,10 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check docs kafka lock clean
+.PHONY: help demo dagster test check docs kafka lock clean
 
 help:
 	@echo "make demo    simulate the 2017 programme and take it to published rates"
+	@echo "make dagster run everything unattended: schedules, sensors and a page on http://127.0.0.1:3000"
 	@echo "make test    the whole suite"
 	@echo "make check   linters, types, import rules, generated docs"
 	@echo "make docs    write the generated docs anew"
@@ -27,8 +28,16 @@ $(VENV)/installed-dev: requirements/dev.txt $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/installed-dagster: requirements/dagster.txt $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dagster.txt
+	@touch $@
+
 demo: $(VENV)/installed
 	@$(BIN)/xueqing demo
+
+PORT ?= 3000
+dagster: $(VENV)/installed-dagster
+	DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/dagster dev -m pipelines.definitions -h 127.0.0.1 -p $(PORT)
 
 test: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest
@@ -49,7 +58,8 @@ kafka: $(VENV)/installed-dev
 
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -o requirements/runtime.txt
-	uv pip compile pyproject.toml --group dev --extra fast --extra spark --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -c requirements/runtime.txt -o requirements/dev.txt
+	uv pip compile pyproject.toml --group dev --extra dagster --extra fast --extra spark --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -c requirements/runtime.txt -o requirements/dev.txt
+	uv pip compile pyproject.toml --extra dagster --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -c requirements/runtime.txt -o requirements/dagster.txt
 	printf 'hatchling>=1.27\neditables\n' | uv pip compile - -c requirements/runtime.txt --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras -o requirements/build.txt
 
 clean:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.identity import KeyFile
@@ -22,6 +22,9 @@ VARIABLES: Mapping[str, str] = {
     "XUEQING_VAULT_KEY": "the vault's key itself, base64",
     "XUEQING_VAULT_KEY_FILE": "a file with the vault's key (default: vault.key in the home)",
     "XUEQING_SPARK_JARS": "comma-separated jars of Delta for Spark (default: Spark fetches them from Maven Central)",
+    "XUEQING_ALERT_WEBHOOK": "where a failed unattended run is posted to, as JSON (default: nowhere)",
+    "XUEQING_ALERT_MAIL": "addresses that are written to of a failed unattended run, comma-separated (default: none)",
+    "XUEQING_SMTP": "the mail server for that: smtp[s]://[USER:PASSWORD@]HOST[:PORT] (default: smtp://localhost)",
     "XUEQING_PARTITIONS": "partitions of a new log (default: 4)",
 }
 
@@ -39,6 +42,9 @@ class Settings:
     vault_key_file: Path
     partitions: int
     spark_jars: str
+    alert_webhook: str = field(repr=False)
+    alert_mail: tuple[str, ...]
+    smtp: str = field(repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -65,6 +71,9 @@ class Settings:
             vault_key_file=Path(environ.get("XUEQING_VAULT_KEY_FILE", home / "vault.key")).expanduser(),
             partitions=partitions,
             spark_jars=environ.get("XUEQING_SPARK_JARS", ""),
+            alert_webhook=environ.get("XUEQING_ALERT_WEBHOOK", ""),
+            alert_mail=tuple(a.strip() for a in environ.get("XUEQING_ALERT_MAIL", "").split(",") if a.strip()),
+            smtp=environ.get("XUEQING_SMTP", "smtp://localhost"),
         )
 
     @property

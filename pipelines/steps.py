@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ingest.definitions import reference_tables
@@ -12,7 +12,10 @@ from ingest.sources.simulate.names import invented_people
 from pipelines.console import progress, until_interrupted
 from pipelines.programmes import read_history, warn_of_changed_packs
 from pipelines.quality import QualityGate
+from pipelines.reports.bulletin.read import read_bulletin
+from pipelines.reports.bulletin.sealing import Sealed, issue, read_sealed
 from pipelines.reports.page import write_pages
+from pipelines.reports.site import issued, write_site
 from pipelines.reports.status import StatusReport, read_status
 from pipelines.workspace import Workspace
 from warehouse.build import BuildOptions, BuildReport
@@ -23,11 +26,13 @@ __all__ = [
     "build",
     "data_docs",
     "is_simulation_unfinished",
+    "issue_bulletin",
     "published",
     "run_simulation",
     "run_sink",
     "status_pages",
     "status_report",
+    "write_pages_of_site",
     "write_status_pages",
 ]
 
@@ -94,8 +99,13 @@ def run_sink(workspace: Workspace, options: SinkOptions | None = None, *, follow
     return accepted, quarantined
 
 
-def build(workspace: Workspace, options: BuildOptions) -> BuildReport:
-    """Build and publish; with ``options.recorded_before``, the edition of what was known before that instant."""
+def build(workspace: Workspace, options: BuildOptions, gate: QualityGate | None = None) -> BuildReport:
+    """Build and publish; with ``options.recorded_before``, the edition of what was known before that instant.
+
+    Args:
+        gate: the quality checks, for a caller who wants their findings.
+    """
+    gate = gate or QualityGate(data_docs(workspace))
     history = read_history(workspace.lake, options.recorded_before)
     warn_of_changed_packs(workspace.packs, history)
     reference = reference_tables(workspace.packs, history)
@@ -109,10 +119,37 @@ def build(workspace: Workspace, options: BuildOptions) -> BuildReport:
         def report(node: Node) -> None:
             bar.update(task, total=node.total, completed=node.index)
 
-        result = warehouse.build(workspace.lake, reference, options, report, QualityGate(data_docs(workspace)))
+        result = warehouse.build(workspace.lake, reference, options, report, gate)
         done = max((n.total for n in result.nodes), default=1)
         bar.update(task, total=done, completed=done)
     return result
+
+
+def issue_bulletin(workspace: Workspace, programme_id: str, number: int, smallest: int = 10) -> tuple[Sealed, bool]:
+    """Issue a bulletin with all its editions; returns it, and whether it had been sealed before."""
+    root = workspace.settings.bulletins
+    sealed = read_sealed(root, programme_id, number)
+    if sealed is None:
+        with connect(workspace.warehouse.published) as con:
+            bulletin = read_bulletin(con, programme_id, number)
+    else:
+        bulletin = sealed.bulletin
+    with progress() as bar:
+        task = bar.add_task(f"Bulletin {number}", total=8 * (2 + len(bulletin.counties)))
+        done = issue(
+            root, bulletin, time_zone=workspace.time_zone(programme_id), smallest=smallest,
+            sealed_at=datetime.now(UTC), report=lambda file: bar.advance(task),
+        )  # fmt: skip
+    return done, sealed is not None
+
+
+def write_pages_of_site(workspace: Workspace, language: str, *, restricted: bool = False) -> Path:
+    """Write all issued reports and the status pages of their programmes as a site; returns its start page."""
+    bulletins = issued(workspace.settings.bulletins)
+    status = {
+        name: status_pages(workspace, name, None) for name in dict.fromkeys(b.bulletin.programme_id for b in bulletins)
+    }
+    return write_site(workspace.settings.home / "site", bulletins, status, language=language, restricted=restricted)
 
 
 def data_docs(workspace: Workspace) -> Path:

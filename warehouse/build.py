@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from warehouse.dbt import DbtResult, Node, dbt_arguments, grown_marts, project_dir, run_dbt, run_logged
 from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress, NotPublished
 from warehouse.lake import ACCEPTED, Lake, Snapshot
-from warehouse.publish import QUALITY_CHECKS, BuildInfo, put_in_place, read_info, write_marts
+from warehouse.publish import QUALITY_CHECKS, BuildInfo, copy_published, put_in_place, read_info, write_marts
 from warehouse.spark import SparkJob, read_built
 
 __all__ = ["BuildOptions", "BuildReport", "Gate", "SparkOptions", "Warehouse", "before"]
@@ -107,6 +107,11 @@ class Warehouse:
         """The warehouse of what was known before an instant, beside this one."""
         return Warehouse(self.root / "known-by" / f"{recorded_before.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}")
 
+    def has_read(self, snapshot: Snapshot) -> bool:
+        """Whether the published file was built from all that the snapshot holds."""
+        info = read_info(self.published)
+        return (info.next_offsets if info is not None else {}) == _offsets(snapshot)
+
     def build(
         self,
         lake: Lake,
@@ -146,14 +151,18 @@ class Warehouse:
                 leftover.unlink()
             if gate is not None:
                 gate.prepare()
-            if options.spark is not None:
-                nodes = self._run_on_spark(candidate, snapshot, reference, info, options, report)
-            else:
-                nodes = self._run(candidate, snapshot, reference, last, info, options, report)
             follows = last is not None and published is not None and published.build_id == last.get("build_id")
-            grown = grown_marts(self.work) if follows else set()
-            # Judged while the file is written that is published if the judgement is good: seconds of each.
+            # What else is to be done is done beside the models and beside the judging: seconds of each.
             with ThreadPoolExecutor(1) as beside:
+                if follows:
+                    copying = beside.submit(copy_published, self.published)
+                if options.spark is not None:
+                    nodes = self._run_on_spark(candidate, snapshot, reference, info, options, report)
+                else:
+                    nodes = self._run(candidate, snapshot, reference, last, info, options, report)
+                if follows:
+                    copying.result()
+                grown = grown_marts(self.work) if follows else set()
                 writing = beside.submit(write_marts, candidate, self.published, info, grown=grown)
                 checks = gate.judge(candidate, info) if gate is not None else QUALITY_CHECKS.empty_table()
                 put_in_place(writing.result(), self.published, checks)

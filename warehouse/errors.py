@@ -13,6 +13,7 @@ XueqingError
 │   └── IdentityError        the vault cannot be opened, or holds no such person
 └── Transient                worth trying again
     ├── LogUnavailable       the broker or the file cannot be reached at the moment
+    ├── AlertNotSent         nobody could be told of a failure
     ├── BuildInProgress      another process is building; two cannot
     └── CommitRefused        another sink owns the partition now; start again from the lake
 """
@@ -20,6 +21,7 @@ XueqingError
 from __future__ import annotations
 
 __all__ = [
+    "AlertNotSent",
     "BadConfiguration",
     "BadSource",
     "BuildFailed",
@@ -96,3 +98,7 @@ class BuildInProgress(Transient):
 
 class CommitRefused(Transient):
     """Another sink has committed this partition; this one's view is stale."""
+
+
+class AlertNotSent(Transient):
+    """Nobody could be told of a failure by webhook or mail."""

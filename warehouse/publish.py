@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-__all__ = ["QUALITY_CHECKS", "BuildInfo", "put_in_place", "read_info", "write_marts"]
+__all__ = ["QUALITY_CHECKS", "BuildInfo", "copy_published", "put_in_place", "read_info", "write_marts"]
 
 
 #: What the checks of a build said, one row an expectation and programme; a build without checks publishes none.
@@ -49,17 +49,26 @@ class BuildInfo:
     definitions: str
 
 
+def _beside(published: Path) -> Path:
+    return published.with_suffix(".publishing")
+
+
+def copy_published(published: Path) -> None:
+    """Copy the published file to where :func:`write_marts` goes on from it; that can be done while models run."""
+    shutil.copyfile(published, _beside(published))
+
+
 def write_marts(candidate: Path, published: Path, info: BuildInfo, *, grown: Collection[str] = ()) -> Path:
     """Copy the marts of ``candidate`` into a new file beside ``published``; :func:`put_in_place` publishes it.
 
     Args:
         grown: marts of which only the touched enrolments' rows differ from those of ``published``, which then is the
-            build before this one: the others are not written again (30 s of 2 at 50 million events).
+            build before this one and was copied by :func:`copy_published`: the others are not written again (30 s of
+            2 at 50 million events).
     """
-    fresh = published.with_suffix(".publishing")
-    fresh.unlink(missing_ok=True)
-    if grown:
-        shutil.copyfile(published, fresh)
+    fresh = _beside(published)
+    if not grown:
+        fresh.unlink(missing_ok=True)
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
         con.execute("set preserve_insertion_order = false")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,10 +10,10 @@ from rich.table import Table
 
 from pipelines import steps
 from pipelines.commands.options import Language
-from pipelines.console import default_language, output, progress
+from pipelines.console import default_language, output
 from pipelines.reports.bulletin.model import Share
 from pipelines.reports.bulletin.read import calendar, read_bulletin
-from pipelines.reports.bulletin.sealing import changed_figures, issue, read_sealed
+from pipelines.reports.bulletin.sealing import changed_figures, read_sealed
 from pipelines.reports.figures import count_text, percent
 from pipelines.restatement import restate
 from pipelines.settings import Settings
@@ -69,19 +69,8 @@ def issue_(
     """
     workspace = Workspace(Settings.from_environment())
     for number in numbers:
-        sealed = read_sealed(workspace.settings.bulletins, programme, number)
-        if sealed is None:
-            with connect(workspace.warehouse.published) as con:
-                bulletin = read_bulletin(con, programme, number)
-        else:
-            bulletin = sealed.bulletin
-        with progress() as bar:
-            task = bar.add_task(f"Bulletin {number}", total=8 * (2 + len(bulletin.counties)))
-            done = issue(
-                workspace.settings.bulletins, bulletin, time_zone=workspace.time_zone(programme), smallest=smallest,
-                sealed_at=datetime.now(UTC), report=lambda file, task=task: bar.advance(task),  # type: ignore[misc]
-            )  # fmt: skip
-        again = f" (as sealed at {sealed.seal.sealed_at:%Y-%m-%d %H:%M} UTC)" if sealed else ""
+        done, was_sealed = steps.issue_bulletin(workspace, programme, number, smallest)
+        again = f" (as sealed at {done.seal.sealed_at:%Y-%m-%d %H:%M} UTC)" if was_sealed else ""
         output.print(f"{done.folder}{again}", soft_wrap=True)
 
 

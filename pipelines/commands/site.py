@@ -13,7 +13,6 @@ import typer
 from pipelines import steps
 from pipelines.commands.options import Language
 from pipelines.console import default_language, errors, output
-from pipelines.reports.site import issued, write_site
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 
@@ -41,15 +40,8 @@ def site(
     Any web server can carry the folder; it needs no network of its own. Bulletins come into it when they are issued
     (`xueqing bulletin issue 1`).
     """
-    settings = Settings.from_environment()
-    workspace = Workspace(settings)
-    lang = language or default_language()
-    bulletins = issued(settings.bulletins)
-    status = {
-        name: steps.status_pages(workspace, name, None)
-        for name in dict.fromkeys(b.bulletin.programme_id for b in bulletins)
-    }
-    start = write_site(settings.home / "site", bulletins, status, language=lang, restricted=restricted)
+    workspace = Workspace(Settings.from_environment())
+    start = steps.write_pages_of_site(workspace, language or default_language(), restricted=restricted)
     output.print(str(start), soft_wrap=True)
     if open_:
         _serve(start, port)

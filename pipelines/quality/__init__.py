@@ -4,6 +4,6 @@ A suite is two files in ``suites/``: the SQL of a small table of aggregates, and
 (``severity`` critical stops publication, warning is printed in the reports).
 """
 
-from pipelines.quality.checks import Finding, QualityGate, check, notes
+from pipelines.quality.checks import Finding, QualityGate, check, notes, suites
 
-__all__ = ["Finding", "QualityGate", "check", "notes"]
+__all__ = ["Finding", "QualityGate", "check", "notes", "suites"]

@@ -54,6 +54,11 @@ class Suite:
     def name(self) -> str:
         return str(self.expectations["name"])
 
+    @property
+    def claim(self) -> str:
+        """What it says if it is met, as a name."""
+        return str(self.expectations["meta"]["check"])
+
 
 def suites() -> list[Suite]:
     """Every suite, those of what enters first."""
@@ -66,10 +71,15 @@ def suites() -> list[Suite]:
 
 
 class QualityGate:
-    """What :meth:`warehouse.build.Warehouse.build` asks before it publishes; Data Docs go into ``data_docs``."""
+    """What :meth:`warehouse.build.Warehouse.build` asks before it publishes; Data Docs go into ``data_docs``.
+
+    Attributes:
+        findings: every one of the build that was judged, published or not.
+    """
 
     def __init__(self, data_docs: Path) -> None:
         self.data_docs = data_docs
+        self.findings: list[Finding] = []
         self._loading: threading.Thread | None = None
 
     def prepare(self) -> None:
@@ -83,15 +93,15 @@ class QualityGate:
             self._loading.join()
         with duckdb.connect(str(candidate), read_only=True) as con:
             con.execute("set timezone = 'UTC'")
-            findings = check(con, info, self.data_docs)
-        failed = [f for f in findings if not f.is_met and f.severity == "error"]
+            self.findings = check(con, info, self.data_docs)
+        failed = [f for f in self.findings if not f.is_met and f.severity == "error"]
         if failed:
             raise QualityFailed(
                 "nothing was published; what was published before stands. Not as it must be:\n"
                 + "\n".join(f"  {f.programme_id}: {f.claim_en} ({f.examples})" for f in failed)
                 + f"\nAll checks: {self.data_docs / 'index.html'}"
             )
-        return pa.Table.from_pylist([asdict(f) for f in findings], schema=QUALITY_CHECKS)
+        return pa.Table.from_pylist([asdict(f) for f in self.findings], schema=QUALITY_CHECKS)
 
 
 def _load() -> None:

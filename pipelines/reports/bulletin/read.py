@@ -28,7 +28,7 @@ from pipelines.reports.bulletin.model import (
 )
 from warehouse.errors import BadConfiguration
 
-__all__ = ["Issue", "calendar", "read_bulletin"]
+__all__ = ["Issue", "calendar", "has_learners", "read_bulletin"]
 
 _HEADLINE = ("login", "study", "pass")
 _BREAKDOWNS = ("programme", "county", "subject", "county_subject", "class", "school")
@@ -60,6 +60,11 @@ def calendar(con: duckdb.DuckDBPyConnection, programme_id: str) -> list[Issue]:
         [programme_id],
     ).fetchall()
     return [Issue(n, issued, as_of, tuple(focus.split("|")), Label(zh, en)) for n, issued, as_of, focus, zh, en in rows]
+
+
+def has_learners(con: duckdb.DuckDBPyConnection, programme_id: str) -> bool:
+    """Whether anybody was ever enrolled."""
+    return bool(con.execute("select 1 from dim_enrolments where programme_id = ? limit 1", [programme_id]).fetchone())
 
 
 def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int) -> Bulletin:
