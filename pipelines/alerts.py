@@ -74,9 +74,8 @@ def _mail(settings: Settings, alert: Alert) -> None:
         raise BadConfiguration("XUEQING_SMTP takes smtp[s]://[USER:PASSWORD@]HOST[:PORT]")
     message = EmailMessage()
     message["Subject"] = alert.subject
-    message["From"] = (
-        unquote(server.username) if "@" in unquote(server.username or "") else f"xueqing@{server.hostname}"
-    )  # type: ignore[arg-type]
+    user, password = unquote(server.username or ""), unquote(server.password or "")
+    message["From"] = user if "@" in user else f"xueqing@{server.hostname}"
     message["To"] = ", ".join(settings.alert_mail)
     message.set_content(alert.text)
     if server.scheme == "smtps":
@@ -84,8 +83,8 @@ def _mail(settings: Settings, alert: Alert) -> None:
     else:
         client = smtplib.SMTP(server.hostname, server.port or 25, timeout=_TIMEOUT_S)
     with client:
-        if server.username:
+        if user:
             if server.scheme == "smtp":
                 client.starttls(context=ssl.create_default_context())  # a password goes over nothing else
-            client.login(unquote(server.username), unquote(server.password or ""))
+            client.login(user, password)
         client.send_message(message)

@@ -1,12 +1,14 @@
 """Bulletins by their packs' calendars, and the site that shows them."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads those of the context.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster import AssetExecutionContext
 
 from ingest.packs import Pack
 from pipelines import steps
@@ -37,7 +39,7 @@ def _bulletin_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
         partitions_def=dg.StaticPartitionsDefinition([_partition(n) for n in numbers]),
         description=f"{pack.label_en} ({pack.label_zh}): every edition of a bulletin, sealed when it is issued.",
     )  # fmt: skip
-    def bulletin(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def bulletin(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
         with step(context, open_workspace) as workspace:
             done, was_sealed = steps.issue_bulletin(workspace, programme, int(context.partition_key))
             seal = done.seal
@@ -52,7 +54,7 @@ def _bulletin_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
     return bulletin
 
 
-def _job(pack: Pack) -> dg.UnresolvedAssetJobDefinition:
+def _job(pack: Pack) -> Any:  # Dagster does not export the type
     return dg.define_asset_job(
         f"issue_{pack.programme_id.replace('-', '_')}",
         # All that it rests on is brought up to date in the same run, so that a check that fails keeps it back.
@@ -87,7 +89,7 @@ def definitions(open_workspace: Open, packs: Sequence[Pack]) -> dg.Definitions:
         key=SITE, deps=[bulletins_key(p.programme_id) for p in packs], group_name="reports", kinds={"html"},
         description="All issued reports (public editions) as a static site.",
     )  # fmt: skip
-    def site(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def site(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
         with step(context, open_workspace) as workspace:
             start = steps.write_pages_of_site(workspace, "zh")
             return dg.MaterializeResult(metadata={"start page": dg.MetadataValue.path(start)})

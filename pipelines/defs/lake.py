@@ -1,11 +1,12 @@
 """From the log to the lake: the sink, its account, and the lake's maintenance."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads those of the context.
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
+from dagster import AssetExecutionContext, OpExecutionContext
 
 from pipelines import steps
 from pipelines.accounting import account
@@ -22,23 +23,18 @@ def sink_asset(open_workspace: Open) -> dg.AssetsDefinition:
         description="What was accepted and what was quarantined are all the offsets covered, and the build has read all it says.",
     )  # fmt: skip
 
+    records = dg.AssetSpec(
+        RECORDS, deps=[LOG], group_name="lake", kinds={"deltalake"},
+        description="Every record of the log, accepted or quarantined, exactly once.",
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=6), warn_window=timedelta(hours=1)),
+    )  # fmt: skip
+
     @dg.multi_asset(
         name="sink",
-        specs=[
-            dg.AssetSpec(
-                RECORDS,
-                deps=[LOG],
-                group_name="lake",
-                kinds={"deltalake"},
-                description="Every record of the log, accepted or quarantined, exactly once.",
-                freshness_policy=dg.FreshnessPolicy.time_window(
-                    fail_window=timedelta(hours=6), warn_window=timedelta(hours=1)
-                ),
-            )  # fmt: skip
-        ],
+        specs=[records],
         check_specs=[claim],
     )
-    def sink(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def sink(context: AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with step(context, open_workspace) as workspace:
             accepted, quarantined = steps.run_sink(workspace)
             yield dg.MaterializeResult(RECORDS, metadata={"accepted": accepted, "quarantined": quarantined})
@@ -55,7 +51,7 @@ def definitions(open_workspace: Open) -> dg.Definitions:
     """The sink every five minutes, maintenance every night."""
 
     @dg.op
-    def maintain_lake(context: dg.OpExecutionContext) -> None:
+    def maintain_lake(context: OpExecutionContext) -> None:
         """Join the lake's small files and delete those that no recent reader needs."""
         with step(context, open_workspace) as workspace:
             if workspace.lake.exists:

@@ -1,12 +1,13 @@
 """From the lake to the published warehouse: every model of dbt, its tests, and the quality checks."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads those of the context.
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from dagster import AssetExecutionContext
 from dagster_dbt import DagsterDbtTranslator, build_dbt_asset_specs
 
 from pipelines import steps
@@ -20,6 +21,7 @@ from warehouse.errors import QualityFailed
 __all__ = ["build_assets", "definitions"]
 
 _SENSOR_S = 30
+_Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 class _Translator(DagsterDbtTranslator):
@@ -49,6 +51,14 @@ def _test_specs(manifest: Mapping[str, Any]) -> dict[str, dg.AssetCheckSpec]:
     return found
 
 
+def _key(result: _Result) -> dg.AssetKey | dg.AssetCheckKey:
+    assert isinstance(result.asset_key, dg.AssetKey)
+    if isinstance(result, dg.MaterializeResult):
+        return result.asset_key
+    assert result.check_name is not None
+    return dg.AssetCheckKey(result.asset_key, result.check_name)
+
+
 def _judged(check: str, suite: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
     unmet = [f for f in findings if f.suite == suite and not f.is_met]
     severe = any(f.severity == "error" for f in unmet)
@@ -71,7 +81,7 @@ def build_assets(open_workspace: Open, manifest: Mapping[str, Any]) -> dg.Assets
     quality = {suite.name: dg.AssetCheckSpec(suite.claim, asset=PUBLISHED, blocking=True) for suite in suites()}
     by_name = {m.key.path[1]: m.key for m in models}
 
-    def of_node(node: Node) -> dg.MaterializeResult | dg.AssetCheckResult | None:
+    def of_node(node: Node) -> _Result | None:
         if node.kind == "model":
             return dg.MaterializeResult(by_name[node.name], metadata={"seconds": node.seconds})
         if node.name in tests:
@@ -88,34 +98,28 @@ def build_assets(open_workspace: Open, manifest: Mapping[str, Any]) -> dg.Assets
         # Not that less could be built: a check that was not come to needs no result then.
         can_subset=True,
     )
-    def build(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def build(context: AssetExecutionContext) -> Iterator[_Result]:
         wanted = {*context.selected_asset_keys, *context.selected_asset_check_keys}
 
-        def asked(result: dg.MaterializeResult | dg.AssetCheckResult) -> bool:
-            if isinstance(result, dg.MaterializeResult):
-                return result.asset_key in wanted
-            assert isinstance(result.asset_key, dg.AssetKey)
-            assert result.check_name is not None
-            return dg.AssetCheckKey(result.asset_key, result.check_name) in wanted
+        def asked(results: Iterable[_Result]) -> Iterator[_Result]:
+            return (r for r in results if _key(r) in wanted)
 
         with step(context, open_workspace) as workspace:
             gate = QualityGate(steps.data_docs(workspace))
+            judged = (_judged(c.name, suite, gate.findings) for suite, c in quality.items())
             try:
                 done = steps.build(workspace, BuildOptions(), gate)
             except QualityFailed:
-                yield from filter(asked, (_judged(c.name, suite, gate.findings) for suite, c in quality.items()))
+                yield from asked(judged)
                 raise
-            yield from filter(asked, filter(None, map(of_node, done.nodes)))
+            yield from asked(result for node in done.nodes if (result := of_node(node)) is not None)
             info = done.info
-            metadata = {
-                "build": info.build_id,
-                "new": done.is_new,
-                "full": done.is_full,
-                "lake version": info.lake_version,
-            }
-            yield from filter(asked, [dg.MaterializeResult(PUBLISHED, metadata=metadata)])
+            metadata: dict[str, str | int | bool] = {
+                "build": info.build_id, "new": done.is_new, "full": done.is_full, "lake version": info.lake_version,
+            }  # fmt: skip
+            yield from asked([dg.MaterializeResult(PUBLISHED, metadata=metadata)])
             if done.is_new:
-                yield from filter(asked, (_judged(c.name, suite, gate.findings) for suite, c in quality.items()))
+                yield from asked(judged)
 
     return build
 
