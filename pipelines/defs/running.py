@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,16 +25,26 @@ WAIT_S = 30.0
 
 @contextmanager
 def step(context: dg.OpExecutionContext | dg.AssetExecutionContext, open_workspace: Open) -> Iterator[Workspace]:
-    """The workspace for one step; a Transient error has it tried again later, a Terminal one does not."""
+    """The workspace for one step; a Transient error has it tried again later, any other does not.
+
+    Of an error that we did not foresee, the run's log gets the type and the places only: its message may quote data.
+    """
     try:
         workspace = open_workspace()
-        _hold(workspace.settings.home, context.run_id)
+        _hold(workspace.settings.home, context.run.run_id)
         yield workspace
     except Transient as error:
         context.log.warning(f"{type(error).__name__}: {error}; tried again in {WAIT_S:.0f} s")
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=WAIT_S) from error
     except Terminal as error:
         raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+    except Exception as error:
+        places = [f"{f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+        raise dg.Failure(
+            f"{type(error).__name__}, which nobody foresaw; please report it with these places",
+            metadata={"places": dg.MetadataValue.text("\n".join(places))},
+            allow_retries=False,
+        ) from None
 
 
 def _file(home: Path, run_id: str) -> Path:

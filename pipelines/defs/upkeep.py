@@ -14,7 +14,7 @@ _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def alert_of(context: dg.RunFailureSensorContext) -> Alert:
-    """What is told of a failed run: of an error that we did not foresee its type only, for it may quote data."""
+    """What is told of a failed run: what its failed steps said, which quotes no data (see :func:`step`)."""
     run = context.dagster_run
     reasons = []
     for event in context.get_step_failure_events():
