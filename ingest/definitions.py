@@ -15,10 +15,10 @@ __all__ = ["BEGINNING", "Definition", "Loaded", "reference_tables", "timeline"]
 
 #: A programme's first definition applies to whatever is older, too.
 BEGINNING = date(1900, 1, 1)
-#: Tables of which every version is kept; of the others the warehouse gets the newest.
 #: How a pack that does not say so calls its counties and subjects.
 _CALLED = {"county_zh": "区县", "county_en": "County", "subject_zh": "学科", "subject_en": "Subject"}
-_VERSIONED = ("assessment_rules", "indicators", "excellence", "targets", "warnings", "actions")
+#: Tables of which every version is kept; of the others the warehouse gets the newest.
+_VERSIONED = ("assessment_rules", "indicators", "excellence", "targets", "warnings", "actions", "reminders")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,20 +52,23 @@ _GROUPS = frozenset({"called_up", "participating"})
 _MEASURES = frozenset({"quantity", "event_count"})
 _OPERATORS = frozenset({">", ">="})
 _POSITIVE = "greater than 0"
-#: The column that names a row, of each table.
-_IDS: Mapping[str, str] = {
-    "counties": "county_id",
-    "subjects": "subject_id",
-    "school_stages": "school_stage",
-    "phases": "phase",
-    "courses": "course_id",
-    "assessment_rules": "component",
-    "indicators": "indicator",
-    "excellence": "award",
-    "bulletins": "number",
-    "targets": "indicator",
-    "warnings": "warning",
-    "actions": "action",
+#: The columns that name a row, of each table.
+_IDS: Mapping[str, tuple[str, ...]] = {
+    "counties": ("county_id",),
+    "subjects": ("subject_id",),
+    "school_stages": ("school_stage",),
+    "phases": ("phase",),
+    "courses": ("course_id",),
+    "assessment_rules": ("component",),
+    "indicators": ("indicator",),
+    "excellence": ("award",),
+    "bulletins": ("number",),
+    "targets": ("indicator",),
+    "warnings": ("warning",),
+    "actions": ("action",),
+    "reminders": ("rule_id",),
+    "survey_items": ("form_id", "item_id"),
+    "survey_levels": ("form_id", "level"),
 }
 #: What a warning looks at, and what its threshold is.
 WARNING_KINDS: Mapping[str, str] = {
@@ -74,6 +77,7 @@ WARNING_KINDS: Mapping[str, str] = {
     "few_effective": "posts, of which fewer than half are effective, from so many on",
 }
 _LEVELS = frozenset({"red", "orange", "yellow"})
+_CHANNELS = frozenset({"sms", "wechat", "mail"})
 #: What may order those who are proposed for an award: enrolments or tutors.
 MEASURES: Mapping[str, frozenset[str]] = {
     "learner": frozenset({"points", "study_s", "effective_post", "journal", "peer_review", "featured", "resource"}),
@@ -149,15 +153,17 @@ def check_tables(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
 
 
 def _check_ids(name: str, rows: Sequence[Row]) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
-    column = _IDS[name]
+    seen: dict[tuple[str, ...], int] = {}
+    columns = _IDS[name]
     for row in rows:
-        value = row[column]
-        if not value.strip():
+        values = tuple(row[column] for column in columns)
+        empty = [column for column in columns if not row[column].strip()]
+        for column in empty:
             yield Problem(f"{name}.csv", "empty", row.line, column)
-        elif value in seen:
-            yield Problem(f"{name}.csv", f"{value!r} stands in row {seen[value]} already", row.line, column)
-        seen.setdefault(value, row.line)
+        if not empty and values in seen:
+            told = ", ".join(map(repr, values))
+            yield Problem(f"{name}.csv", f"{told} stands in row {seen[values]} already", row.line, columns[-1])
+        seen.setdefault(values, row.line)
 
 
 def _check_phases(rows: Sequence[Row]) -> Iterator[Problem]:
@@ -227,7 +233,7 @@ class _Cells:
 
 
 def _check_calendar(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
-    """Bulletins, targets, warnings and actions, and what they refer to."""
+    """Bulletins, targets, warnings, actions, reminders and forms, and what they refer to."""
     indicators = frozenset(row["indicator"] for row in tables["indicators"])
     last: date | None = None
     for row in tables["bulletins"]:
@@ -254,9 +260,20 @@ def _check_calendar(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
         cells.period()
         cells.number("threshold", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
         yield from cells.problems
-    causes = frozenset(row["warning"] for row in tables["warnings"]) | {
-        f"pace:{row['indicator']}" for row in tables["targets"]
-    }
+    warnings = frozenset(row["warning"] for row in tables["warnings"])
+    for row in tables["reminders"]:
+        cells = _Cells("reminders.csv", row)
+        cells.one_of("warning", warnings)
+        cells.one_of("channel", _CHANNELS)
+        cells.number("quiet_days", "a whole number, 0 or more", lambda v: v >= 0 and v == v.to_integral_value())
+        for column in ("quota_count", "daily_quota_count"):
+            cells.number(column, "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
+        yield from cells.problems
+    for row in tables["survey_levels"]:
+        cells = _Cells("survey_levels.csv", row)
+        cells.number("level", "a whole number", lambda v: v == v.to_integral_value())
+        yield from cells.problems
+    causes = warnings | {f"pace:{row['indicator']}" for row in tables["targets"]}
     for row in tables["actions"]:
         cells = _Cells("actions.csv", row)
         cells.one_of("when", causes)

@@ -80,9 +80,21 @@ REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "definition_en",
     ),
     "actions": ("action", "when", "minimum_count", "owner_zh", "owner_en", "days", "text_zh", "text_en"),
+    "reminders": (
+        "rule_id",
+        "warning",
+        "channel",
+        "quiet_days",
+        "quota_count",
+        "daily_quota_count",
+        "text_zh",
+        "text_en",
+    ),
+    "survey_items": ("form_id", "item_id", "label_zh", "label_en"),
+    "survey_levels": ("form_id", "level", "label_zh", "label_en"),
 }
 #: Files that a pack may lack: there are no rows then. Packs that were loaded before there were such files have none.
-_OPTIONAL = frozenset({"bulletins", "targets", "warnings", "actions"})
+_OPTIONAL = frozenset({"bulletins", "targets", "warnings", "actions", "reminders", "survey_items", "survey_levels"})
 _SETTINGS = ("programme_id", "label_zh", "label_en", "timezone", "starts_on", "ends_on", "report_on")
 _MORE_SETTINGS = ("assignment_pass_grade", "passing_results", "labels")
 

@@ -30,3 +30,11 @@
         'qa_session.held': 'qa_session', 'resource.shared': 'resource', 'session.started': 'session'
     }) }}
 {%- endmacro %}
+
+{#- What learners do themselves: any of it says that they are there. -#}
+{% macro own_activities() -%}
+    {{ return([
+        'session.started', 'video.watched', 'text.read', 'content.accessed', 'journal.published', 'assignment.submitted',
+        'peer_review.submitted', 'resource.shared', 'diagnostic.submitted', 'post.published', 'outcome.submitted'
+    ]) }}
+{%- endmacro %}

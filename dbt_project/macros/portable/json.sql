@@ -21,3 +21,13 @@
 {% macro spark__canonical_json(text) -%}
     to_json(array_sort(map_entries(from_json({{ text }}, 'map<string,string>'))))
 {%- endmacro %}
+
+{#- One row for each member of an object inside a JSON object whose values are whole numbers, as column `name` with the
+    fields key and value. -#}
+{% macro unpack_json_counts(text, member, name) -%}{{ adapter.dispatch('unpack_json_counts')(text, member, name) }}{%- endmacro %}
+{% macro duckdb__unpack_json_counts(text, member, name) -%}
+    unnest(map_entries(cast(json_extract({{ text }}, '$.{{ member }}') as map(varchar, bigint)))) as {{ name }}
+{%- endmacro %}
+{% macro spark__unpack_json_counts(text, member, name) -%}
+    explode(map_entries(from_json(get_json_object({{ text }}, '$.{{ member }}'), 'map<string,bigint>'))) as {{ name }}
+{%- endmacro %}

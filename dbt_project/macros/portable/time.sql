@@ -43,3 +43,6 @@
 {% macro day_after(day) -%}{{ adapter.dispatch('day_after')(day) }}{%- endmacro %}
 {% macro duckdb__day_after(day) -%}{{ day }} + 1{%- endmacro %}
 {% macro spark__day_after(day) -%}date_add({{ day }}, 1){%- endmacro %}
+
+{#- A date or UTC timestamp so many whole days later. -#}
+{% macro days_later(moment, days) -%}{{ moment }} + interval {{ days }} day{%- endmacro %}

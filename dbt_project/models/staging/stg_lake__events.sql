@@ -53,7 +53,7 @@ select
     case
         when opened.event_type in (
             'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
-            'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed'
+            'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed', 'survey.answered', 'reminder.sent'
         ) then opened.payload
         when opened.event_type = 'post.published' and opened.staff_key is not null then opened.payload
     end as details,

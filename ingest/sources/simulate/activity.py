@@ -99,6 +99,7 @@ def cohort_events(rng: np.random.Generator, rows: Rows, cohort: Cohort, figures:
     _school_based(stage)
     _staff(stage)
     _close(stage)
+    _remind(stage)
 
 
 def _enrol(s: _Stage) -> None:
@@ -563,4 +564,27 @@ def _close(s: _Stage) -> None:
             su.SurveyAnswered(enrolment_id=i, form_id="satisfaction-2017", answers=ans)
             for i, ans in zip(s.enrolments(who), answers, strict=True)
         ],
+    )
+
+
+#: Days without a session after which somebody is reminded.
+_IDLE_DAYS = 8
+
+
+def _remind(s: _Stage) -> None:
+    """Half of those who stay away are reminded; whether they come back is as it was drawn."""
+    who = np.repeat(np.arange(len(s.cohort)), s.session_count)
+    order = np.lexsort((s.session_at, who))
+    who, at = who[order], s.session_at[order]
+    idle = np.flatnonzero((who[1:] == who[:-1]) & (np.diff(at) > (_IDLE_DAYS + 1) * _DAY))
+    idle = idle[s.rng.random(len(idle)) < 0.5]
+    # In the forenoon of the ninth day.
+    days = at[idle] // _DAY + _IDLE_DAYS + 1
+    sent = days * _DAY + s.rng.integers(90, 240, len(idle)) * _MINUTE
+    reminded = who[idle]
+    s.rows.add(
+        "reminder.sent",
+        sent,
+        s.learners(reminded),
+        [su.ReminderSent(enrolment_id=i, channel="sms", rule_id="come_back") for i in s.enrolments(reminded)],
     )

@@ -1,0 +1,23 @@
+-- Reminders as they were sent; a voided one counts until the day of its void.
+
+with sent as (
+    select
+        events.programme_id, events.enrolment_id, events.event_id, events.occurred_at, events.occurred_on, voids.voided_on,
+        {{ json_struct('events.details', {'rule_id': 'VARCHAR', 'channel': 'VARCHAR'}) }} as body
+    from {{ ref('int_events_counted') }} as events
+    inner join {{ ref('int_enrolments_opened') }} as opened
+        on events.programme_id = opened.programme_id and events.enrolment_id = opened.enrolment_id
+    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    where events.event_type = 'reminder.sent'
+)
+
+select
+    sent.programme_id,
+    {{ event_text('sent.event_id') }} as event_id,
+    sent.enrolment_id,
+    sent.body.rule_id,
+    sent.body.channel,
+    sent.occurred_at as sent_at,
+    sent.occurred_on as valid_from_on,
+    case when sent.voided_on is not null then greatest(sent.voided_on, sent.occurred_on) end as valid_to_on
+from sent
