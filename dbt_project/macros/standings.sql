@@ -42,3 +42,9 @@ where breakdown = '{{ breakdown }}' and {{ dimension }} is not null and particip
 {% macro is_within_quota() -%}
     position_number <= coalesce(quota_count, {{ whole_quotient('candidate_count * quota_thousandths_pct', '100000') }})
 {%- endmacro %}
+
+{#- Whether a row with a validity holds on a day. In an outer join DuckDB needs it without an "or": with one it compares every
+    row with every other (7 s for 7,000 enrolments and a date; this way 0.4 s). -#}
+{% macro holds_on(alias, day) -%}
+    {{ alias }}.valid_from_on <= {{ day }} and coalesce({{ alias }}.valid_to_on, cast('9999-12-31' as date)) > {{ day }}
+{%- endmacro %}

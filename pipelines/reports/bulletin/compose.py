@@ -29,7 +29,7 @@ from pipelines.reports.document import (
 from pipelines.reports.document.blocks import date_text
 from pipelines.reports.figures import NO_VALUE, count_text
 
-__all__ = ["compose"]
+__all__ = ["Composer", "compose"]
 
 _RATES = ("login", "study", "pass")
 #: Lines of a class, school or learner table that are printed; the workbook has them all.
@@ -39,7 +39,7 @@ _PRINTED_LEARNERS = 60
 
 def compose(bulletin: Bulletin, language: str, time_zone: str) -> Document:
     """The document; a section about which the programme has nothing is left out."""
-    return _Composer(bulletin, "zh" if language == "zh" else "en", ZoneInfo(time_zone)).document()
+    return Composer(bulletin, "zh" if language == "zh" else "en", ZoneInfo(time_zone)).document()
 
 
 def _ratio(share: Share | None) -> Decimal | None:
@@ -57,7 +57,9 @@ def _reached(learner: Learner) -> str:
     return "reached_login" if learner.has_logged_in else "reached_none"
 
 
-class _Composer:
+class Composer:
+    """Makes a document of a bulletin's edition; briefings use its parts."""
+
     def __init__(self, bulletin: Bulletin, language: str, zone: ZoneInfo) -> None:
         self.b, self.language, self.zone = bulletin, language, zone
         self.w: Mapping[str, str] = WORDS[language]

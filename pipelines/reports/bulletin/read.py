@@ -28,7 +28,7 @@ from pipelines.reports.bulletin.model import (
 )
 from warehouse.errors import BadConfiguration
 
-__all__ = ["Issue", "calendar", "has_learners", "read_bulletin"]
+__all__ = ["Issue", "Rule", "action_rules", "calendar", "chosen_actions", "has_learners", "read_at", "read_bulletin"]
 
 _HEADLINE = ("login", "study", "pass")
 _BREAKDOWNS = ("programme", "county", "subject", "county_subject", "class", "school")
@@ -77,9 +77,17 @@ def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int
     if number not in issues:
         known = ", ".join(map(str, issues)) or "none; add bulletins.csv to its pack"
         raise BadConfiguration(f"{programme_id} has no bulletin {number}; its calendar has {known}")
-    issue = issues[number]
+    return read_at(con, programme_id, issues[number], issues[number - 1].as_of if number - 1 in issues else None)
+
+
+def read_at(con: duckdb.DuckDBPyConnection, programme_id: str, issue: Issue, before_on: date | None) -> Bulletin:
+    """Everything that can be said as of ``issue.as_of``, with the change since ``before_on``; number 0 is no issue.
+
+    Raises:
+        BadConfiguration: nothing is known of the programme by its date.
+    """
     on = day_of(con, programme_id, issue.as_of)
-    before = last_day(con, programme_id, issues[number - 1].as_of) if number - 1 in issues else None
+    before = last_day(con, programme_id, before_on) if before_on else None
     reader = _Reader(con, programme_id, on, before)
     programme = con.execute(
         "select label_zh, label_en from reference.programmes where programme_id = ?", [programme_id]
@@ -106,13 +114,13 @@ def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int
         programme=Label(*programme),
         county_name=names.county,
         subject_name=names.subject,
-        number=number,
+        number=issue.number,
         title=issue.title,
         county_id=None,
         audience="restricted",
         issued_on=issue.issued_on,
         as_of=issue.as_of,
-        previous_as_of=issues[number - 1].as_of if before else None,
+        previous_as_of=before_on if before else None,
         known_by=build[2],
         last_recorded_at=recorded[0],
         build_id=build[0],
@@ -135,7 +143,9 @@ def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int
         warnings=warnings,
         learners=reader.learners(warned),
         featured=reader.featured(),
-        actions=reader.actions(issue.issued_on, warnings, indicators, counties),
+        actions=chosen_actions(
+            action_rules(con, programme_id, on), _causes(warnings, indicators, counties), issue.issued_on
+        ),
     )
 
 
@@ -427,35 +437,58 @@ class _Reader:
         )
         return [Featured(*row) for row in rows]
 
-    def actions(
-        self,
-        issued_on: date,
-        warnings: Sequence[WarningCount],
-        indicators: Sequence[Indicator],
-        counties: Sequence[Group],
-    ) -> list[Action]:
-        """The next steps whose cause is there: a warning's enrolments, or counties behind an indicator's pace."""
-        causes = {w.warning: w.count or 0 for w in warnings}
-        for one in indicators:
-            if one.needed_ratio is not None:
-                causes[f"pace:{one.indicator}"] = sum(
-                    is_behind(g.shares.get(one.indicator), one.needed_ratio) for g in counties
-                )
-        rows = self._rows(
-            """
-            select a.action, a."when", cast(a.minimum_count as integer), a.owner_zh, a.owner_en, cast(a.days as integer), a.text_zh, a.text_en
-            from reference.actions a join reference.definitions d using (programme_id, version)
-            where a.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
-            """
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A next step of the pack: its cause (``when``), from how many on, and its text with ``{count}``."""
+
+    action: str
+    when: str
+    minimum: int
+    owner: Label
+    days: int
+    text: Label
+
+
+def action_rules(con: duckdb.DuckDBPyConnection, programme_id: str, on: date) -> list[Rule]:
+    """The pack's next steps as they were in force on a date."""
+    rows = con.execute(
+        """
+        select a.action, a."when", cast(a.minimum_count as integer), a.owner_zh, a.owner_en, cast(a.days as integer), a.text_zh, a.text_en
+        from reference.actions a join reference.definitions d using (programme_id, version)
+        where a.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
+        """,
+        {"programme": programme_id, "on": on},
+    ).fetchall()
+    return [
+        Rule(action, when, least, Label(owner_zh, owner_en), days, Label(text_zh, text_en))
+        for action, when, least, owner_zh, owner_en, days, text_zh, text_en in rows
+    ]
+
+
+def chosen_actions(rules: Sequence[Rule], causes: Mapping[str, int], issued_on: date) -> list[Action]:
+    """The next steps whose cause is there."""
+    return [
+        Action(
+            rule.action, Label(*(t.replace("{count}", f"{causes[rule.when]:,}") for t in (rule.text.zh, rule.text.en))),
+            rule.owner, issued_on + timedelta(days=rule.days), rule.when, causes[rule.when],
         )
-        return [
-            Action(
-                name, Label(*(text.replace("{count}", f"{causes[when]:,}") for text in (text_zh, text_en))),
-                Label(owner_zh, owner_en), issued_on + timedelta(days=days), when, causes[when],
+        for rule in rules
+        if causes.get(rule.when, 0) >= rule.minimum
+    ]  # fmt: skip
+
+
+def _causes(
+    warnings: Sequence[WarningCount], indicators: Sequence[Indicator], counties: Sequence[Group]
+) -> dict[str, int]:
+    """How many enrolments a warning is about, and how many counties are behind an indicator's pace."""
+    causes = {w.warning: w.count or 0 for w in warnings}
+    for one in indicators:
+        if one.needed_ratio is not None:
+            causes[f"pace:{one.indicator}"] = sum(
+                is_behind(g.shares.get(one.indicator), one.needed_ratio) for g in counties
             )
-            for name, when, least, owner_zh, owner_en, days, text_zh, text_en in rows
-            if causes.get(when, 0) >= least
-        ]  # fmt: skip
+    return causes
 
 
 def is_behind(share: Share | None, needed: Decimal) -> bool:

@@ -83,8 +83,7 @@ looked_at as (
             and learning.warning = done.warning and learning.enrolment_id = done.enrolment_id
     left join {{ ref('fct_indicator_spells') }} as spells
         on learning.programme_id = spells.programme_id and learning.enrolment_id = spells.enrolment_id
-            and spells.indicator = 'course_study' and spells.valid_from_on <= learning.as_of_on
-            and (spells.valid_to_on is null or spells.valid_to_on > learning.as_of_on)
+            and spells.indicator = 'course_study' and {{ holds_on('spells', 'learning.as_of_on') }}
 )
 
 select
