@@ -135,7 +135,7 @@ def issue_bulletin(workspace: Workspace, programme_id: str, number: int, smalles
     else:
         bulletin = sealed.bulletin
     with progress() as bar:
-        task = bar.add_task(f"Bulletin {number}", total=8 * (2 + len(bulletin.counties)))
+        task = bar.add_task(f"Bulletin {number}", total=16 * (1 + len(bulletin.counties)))
         done = issue(
             root, bulletin, time_zone=workspace.time_zone(programme_id), smallest=smallest,
             sealed_at=datetime.now(UTC), report=lambda file: bar.advance(task),

@@ -27,7 +27,8 @@
     {{ return({
         'announcement.published': 'announcement', 'briefing.published': 'briefing', 'assignment.graded': 'grading',
         'workshop_activity.held': 'workshop_activity', 'photo.uploaded': 'photo', 'article.published': 'article',
-        'qa_session.held': 'qa_session', 'resource.shared': 'resource', 'session.started': 'session'
+        'qa_session.held': 'qa_session', 'resource.shared': 'resource', 'session.started': 'session',
+        'award.granted': 'award'
     }) }}
 {%- endmacro %}
 

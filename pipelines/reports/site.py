@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.reports.bulletin.model import Bulletin, Group, Label
-from pipelines.reports.bulletin.sealing import LANGUAGES, Sealed, read_sealed
+from pipelines.reports.bulletin.sealing import Sealed, read_sealed
 from pipelines.reports.document.blocks import Value, date_text
+from pipelines.reports.document.files import LANGUAGES
 from pipelines.reports.document.html import render_template
 from warehouse.errors import BadConfiguration
 

@@ -171,7 +171,7 @@ def test_totals_are_the_published_ones(records: list[Raw], packs: dict[str, Pack
 def test_the_survey_prints_as_published_where_any_count_can(records: list[Raw], packs: dict[str, Pack]) -> None:
     answers = [json.loads(r.value)["payload"]["answers"] for r in records if b'"survey.answered"' in r.value]
     impossible = set()
-    for row in packs[PROGRAMME].table("simulation_survey"):
+    for row in packs[PROGRAMME].table("published_survey"):
         counts = Counter(a[f"item-{row['item']}"] for a in answers if f"item-{row['item']}" in a)
         for level, name in enumerate(("very_satisfied_pct", "satisfied_pct", "neutral_pct", "dissatisfied_pct"), 1):
             printed = Decimal(row[name])

@@ -550,12 +550,12 @@ def _close(s: _Stage) -> None:
     total = f["survey_respondents"]
     who = rng.choice(np.flatnonzero(c.studied), total, replace=False)
     answers: list[dict[str, int]] = [{} for _ in range(total)]
-    columns = ("very_satisfied_pct", "satisfied_pct", "neutral_pct", "dissatisfied_pct")
-    for row in s.pack.table("simulation_survey"):
+    columns = ("level_1_pct", "level_2_pct", "level_3_pct", "level_4_pct")
+    for row in s.pack.table("published_survey"):
         counts = counts_for_percentages([Decimal(row[name]) for name in columns], total)
         levels = np.repeat(np.arange(1, 5), counts)
         for person, level in zip(rng.permutation(total)[: len(levels)].tolist(), levels.tolist(), strict=True):
-            answers[person][f"item-{row['item']}"] = level
+            answers[person][row["item_id"]] = level
     s.rows.add(
         "survey.answered",
         s.school.uniform(rng, total, last - 10, last),

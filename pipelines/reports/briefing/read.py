@@ -12,7 +12,7 @@ import duckdb
 
 from pipelines.dates import day_of
 from pipelines.reports.bulletin.model import Bulletin, Label, Share, TrendPoint
-from pipelines.reports.bulletin.read import Issue, Rule, action_rules, read_at
+from pipelines.reports.bulletin.read import Issue, Rule, action_rules, calendar, read_at
 
 __all__ = ["Component", "LearnerRow", "Reminders", "StaffRow", "Standing", "read_standing"]
 
@@ -117,7 +117,9 @@ def read_standing(
         BadConfiguration: nothing is known of the programme by then.
     """
     on = day_of(con, programme_id, as_of)
-    issue = Issue(0, on, on, (), Label("", ""))
+    # What the programme looks at by then: the focus of its newest bulletin.
+    focus = next((i.focus for i in reversed(calendar(con, programme_id)) if i.as_of <= on), ())
+    issue = Issue(0, on, on, focus, Label("", ""))
     bulletin = read_at(con, programme_id, issue, on - timedelta(days=since_days))
     asked: dict[str, object] = {"programme": programme_id, "on": on}
 
@@ -127,7 +129,9 @@ def read_standing(
             asked,
         ).fetchall()
 
-    learners = rows("rpt_learners", [f.name for f in fields(LearnerRow)], "county_id, school_id, class_id, enrolment_id")
+    learners = rows(
+        "rpt_learners", [f.name for f in fields(LearnerRow)], "county_id, school_id, class_id, enrolment_id"
+    )
     staff = rows("rpt_staff", [f.name for f in fields(StaffRow)], "role desc, scope_id, staff_key")
     reminders = rows(
         "rpt_reminders", ["rule_id", "channel", "sent_count", "enrolment_count", "over_count", "came_back_count"], "all"

@@ -11,7 +11,7 @@ import altair as alt
 from pipelines.reports.bulletin.model import TrendPoint
 from pipelines.reports.figures import percent
 
-__all__ = ["county_trends_svg", "funnel_svg", "pace_svg"]
+__all__ = ["county_trends_svg", "funnel_svg", "lines_svg", "pace_svg"]
 
 _FONT = "Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei, sans-serif"
 _COLOURS = ["#2b5c9e", "#c06a11", "#23794a", "#8a3a86"]
@@ -54,13 +54,27 @@ def pace_svg(
     data = [{"on": p.on.isoformat(), "rate": _percent(p), "series": actual} for p in points] + [
         {"on": on.isoformat(), "rate": float(ratio * 100), "series": needed} for on, ratio in pace
     ]
+    return _lines(data, [actual, needed], axis)
+
+
+def lines_svg(points: Sequence[TrendPoint], indicators: Mapping[str, str], *, axis: str) -> str:
+    """Several indicators by day, one line each; ``indicators`` are their labels."""
+    data = [
+        {"on": p.on.isoformat(), "rate": _percent(p), "series": indicators[p.indicator]}
+        for p in points
+        if p.indicator in indicators
+    ]
+    return _lines(data, list(indicators.values()), axis)
+
+
+def _lines(data: Sequence[Mapping[str, object]], series: Sequence[str], axis: str) -> str:
     chart = (
         alt.Chart(alt.Data(values=data))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2.5)
         .encode(
             x=alt.X("on:T", title=None, axis=alt.Axis(format="%m-%d", labelAngle=0, tickCount=8)),
             y=alt.Y("rate:Q", title=axis, scale=alt.Scale(domain=[0, 100])),
-            **_series([actual, needed]),
+            **_series(series),
         )
         .properties(width=720, height=220)
     )

@@ -134,6 +134,11 @@ class Composer:
         new, old = _ratio(now), _ratio(before)
         return None if new is None or old is None else new - old
 
+    def since(self, change: Value) -> str:
+        """A change in words, and since when."""
+        words = self.w["since" if change.number else "no_change"]
+        return words.format(change=change.text, number=self.b.number - 1)
+
     def _card(self, indicator: Indicator) -> Card:
         b, w = self.b, self.w
         share = b.whole.shares.get(indicator.indicator, Share(None, None))
@@ -142,8 +147,7 @@ class Composer:
             details.append(w["of"].format(n=count_text(share.numerator), of=count_text(share.denominator)))
         change = self._change(share, b.whole.shares_before.get(indicator.indicator))
         if change is not None:
-            value = Value.of_change(change)
-            details.append(w["since" if value.number else "no_change"].format(change=value.text, number=b.number - 1))
+            details.append(self.since(Value.of_change(change)))
         ratio = _ratio(share)
         if indicator.needed_ratio is not None and ratio is not None:
             asked = 100 * indicator.needed_ratio

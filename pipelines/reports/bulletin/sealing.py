@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,26 +13,15 @@ import msgspec
 from pipelines.reports.bulletin.compose import compose
 from pipelines.reports.bulletin.editions import county_edition, public_edition
 from pipelines.reports.bulletin.model import Bulletin, Group, Share
-from pipelines.reports.document import Document
-from pipelines.reports.document.html import render_html
-from pipelines.reports.document.markdown import render_markdown
-from pipelines.reports.document.pdf import render_pdf
-from pipelines.reports.document.xlsx import render_xlsx
+from pipelines.reports.document.files import FORMATS, LANGUAGES, file_part, write_file
 from warehouse.errors import SealBroken
 
 __all__ = ["ChangedFigure", "Seal", "Sealed", "changed_figures", "editions", "issue", "read_sealed"]
 
-LANGUAGES = ("zh", "en")
 _DATA = "bulletin.json"
 #: What the public edition says, sealed too: what to withhold is chosen once.
 _PUBLIC = "public.json"
 _SEAL = "seal.json"
-_FORMATS: dict[str, Callable[[Document], bytes]] = {
-    "html": lambda document: render_html(document).encode(),
-    "pdf": render_pdf,
-    "xlsx": render_xlsx,
-    "md": lambda document: render_markdown(document).encode(),
-}
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -64,12 +52,20 @@ class Sealed:
 
 
 def editions(bulletin: Bulletin, public: Bulletin) -> Iterator[tuple[str, Bulletin]]:
-    """Every edition by name: of the whole, public and restricted, and each county's own."""
+    """Every edition by name: of the whole and of each county, public and restricted.
+
+    A county's public edition is cut from the public one, so that all of them withhold the same; a county that is withheld
+    has none.
+    """
     yield "all.public", public
     yield "all.restricted", bulletin
+    shown = {g.county_id for g in public.counties if g.participating is not None}
     for group in bulletin.counties:
         if group.county_id:
-            yield f"{group.county_id}.restricted", county_edition(bulletin, group.county_id)
+            name = file_part(group.county_id)
+            if group.county_id in shown:
+                yield f"{name}.public", county_edition(public, group.county_id)
+            yield f"{name}.restricted", county_edition(bulletin, group.county_id)
 
 
 def _folder(root: Path, programme_id: str, number: int) -> Path:
@@ -124,36 +120,31 @@ def issue(
     digests: dict[str, str] = {}
     for edition, cut in editions(bulletin, public):
         for language in LANGUAGES:
-            document = compose(cut, language, time_zone)
-            for ending, render in _FORMATS.items():
-                name = f"{edition}.{language}.{ending}"
+            names = {f"{edition}.{language}.{ending}": render for ending, render in FORMATS.items()}
+            if sealed is not None:  # what was issued, and not what a later version would issue
+                names = {name: render for name, render in names.items() if name in sealed.seal.files_sha256}
+            document = compose(cut, language, time_zone) if names else None
+            for name, render in names.items():
+                assert document is not None
                 content = render(document)
                 digests[name] = sha256(content).hexdigest()
-                if sealed is not None and digests[name] != sealed.seal.files_sha256.get(name):
+                if sealed is not None and digests[name] != sealed.seal.files_sha256[name]:
                     raise SealBroken(
                         f"{name} of bulletin {bulletin.number} comes out other than it was issued;"
                         " what was issued stands. Was Xueqing or one of its libraries changed since?"
                     )
-                _write(folder / name, content, private="restricted" in edition)
+                write_file(folder / name, content, private="restricted" in edition)
                 report(name)
     if sealed is not None:
         return sealed
-    _write(folder / _DATA, data, private=True)
-    _write(folder / _PUBLIC, public_data, private=False)
+    write_file(folder / _DATA, data, private=True)
+    write_file(folder / _PUBLIC, public_data, private=False)
     seal = Seal(
         bulletin.programme_id, bulletin.number, sealed_at, bulletin.as_of, bulletin.known_by, bulletin.build_id,
         bulletin.definitions_digest, time_zone, smallest, sha256(data).hexdigest(), sha256(public_data).hexdigest(), digests,
     )  # fmt: skip
-    _write(folder / _SEAL, msgspec.json.format(msgspec.json.encode(seal, order="sorted"), indent=1), private=False)
+    write_file(folder / _SEAL, msgspec.json.format(msgspec.json.encode(seal, order="sorted"), indent=1), private=False)
     return Sealed(folder, seal, bulletin, public)
-
-
-def _write(file: Path, content: bytes, *, private: bool) -> None:
-    """By rename, so that nobody reads half of it; what names learners is for its owner only."""
-    fresh = file.with_name(f".{file.name}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644), "wb") as target:
-        target.write(content)
-    os.replace(fresh, file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,10 +109,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table."""
+    """A line of a table; ``level`` says how many lines above it hold it, in a table of several levels."""
 
     cells: Sequence[Value]
     is_total: bool = False
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)

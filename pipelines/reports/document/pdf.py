@@ -125,7 +125,12 @@ def _table(table: Table, *, is_said: bool) -> Mapping[str, Any]:
             {"label": c.label, "number": c.is_number, "long": _is_long(table, n)} for n, c in enumerate(table.columns)
         ],
         "rows": [
-            {"total": row.is_total, "cells": [{"text": v.text, "shade": v.shade} for v in row.cells]} for row in shown
+            {
+                "total": row.is_total,
+                "level": row.level,
+                "cells": [{"text": v.text, "shade": v.shade} for v in row.cells],
+            }
+            for row in shown
         ],
         "note": table.note,
         "more": table.more if len(shown) < len(table.rows) else "",

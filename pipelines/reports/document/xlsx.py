@@ -126,6 +126,11 @@ def _write_table(sheet: Any, table: Table, styles: _Styles) -> None:
     for line, row in enumerate([*rows, *totals], 2):
         for column, value in enumerate(row.cells):
             _write_value(sheet, line, column, value, styles.of(value.kind, is_total=row.is_total))
+        if row.level:
+            # The first level is seen; the others open by the plus signs beside the line that holds them.
+            sheet.set_row(line, None, None, {"level": row.level, "hidden": row.level > 1})
+    if any(row.level for row in rows):
+        sheet.outline_settings(visible=True, symbols_below=False)
     last = max(2, len(rows) + 1)
     sheet.autofilter(1, 0, last, len(names) - 1)
     sheet.freeze_panes(2, 1)

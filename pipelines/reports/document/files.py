@@ -1,0 +1,39 @@
+"""Documents as files: every format, and names that no id can turn into a path."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from pipelines.reports.document.blocks import Document
+from pipelines.reports.document.html import render_html
+from pipelines.reports.document.markdown import render_markdown
+from pipelines.reports.document.pdf import render_pdf
+from pipelines.reports.document.xlsx import render_xlsx
+
+__all__ = ["FORMATS", "LANGUAGES", "file_part", "write_file"]
+
+LANGUAGES = ("zh", "en")
+FORMATS: Mapping[str, Callable[[Document], bytes]] = {
+    "html": lambda document: render_html(document).encode(),
+    "pdf": render_pdf,
+    "xlsx": render_xlsx,
+    "md": lambda document: render_markdown(document).encode(),
+}
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+def file_part(name: str) -> str:
+    """An id as a part of a file's name: itself where that is plain, else 16 digits of its SHA-256."""
+    return name if _PLAIN.fullmatch(name) else sha256(name.encode()).hexdigest()[:16]
+
+
+def write_file(file: Path, content: bytes, *, private: bool) -> None:
+    """By rename, so that nobody reads half of it; what names learners is for its owner only."""
+    fresh = file.with_name(f".{file.name}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644), "wb") as target:
+        target.write(content)
+    os.replace(fresh, file)

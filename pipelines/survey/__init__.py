@@ -1,0 +1,1 @@
+"""The satisfaction survey, and the audit of published figures."""
