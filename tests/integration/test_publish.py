@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -111,3 +112,34 @@ def test_late_events_change_past_dates_and_maintenance_changes_nothing(
     fresh = Warehouse(tmp_path / "fresh")
     fresh.build(lake, reference)
     assert marts(fresh.published) == updated
+
+
+def test_a_build_goes_on_from_the_file_before_the_last_and_never_touches_the_last(
+    small: tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]], packs: dict[str, Pack], tmp_path: Path
+) -> None:
+    log, lake, warehouse, reference = small
+    assert warehouse.spare.exists(), "a full build leaves one"
+    assert not warehouse.spare.samefile(warehouse.private)
+    (more,) = simulate(packs["tianshui-2017"], fraction=0.02, seed=2)
+    for n in range(2):
+        older, newest = (path.stat().st_ino for path in (warehouse.spare, warehouse.private))
+        text = warehouse.private.read_bytes()
+        log.append(more.records[100 * n : 100 * (n + 1)])
+        Sink(log, lake).run()
+        done = warehouse.build(lake, reference)
+        assert not done.is_full
+        assert (warehouse.private.stat().st_ino, warehouse.spare.stat().st_ino) == (older, newest)
+        assert warehouse.spare.read_bytes() == text
+    updated = marts(warehouse.published)
+    # Killed between its last two steps, a build leaves the same file under both names: it is not written to.
+    warehouse.spare.unlink()
+    os.link(warehouse.private, warehouse.spare)
+    log.append(more.records[300:400])
+    Sink(log, lake).run()
+    inode = warehouse.private.stat().st_ino
+    assert not warehouse.build(lake, reference).is_full
+    assert warehouse.spare.stat().st_ino == inode != warehouse.private.stat().st_ino
+    assert marts(warehouse.published) != updated
+    fresh = Warehouse(tmp_path / "fresh")
+    fresh.build(lake, reference)
+    assert marts(fresh.published) == marts(warehouse.published)

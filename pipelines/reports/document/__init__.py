@@ -13,6 +13,7 @@ from pipelines.reports.document.blocks import (
     Notice,
     Paragraph,
     Row,
+    Slot,
     Table,
     Value,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Notice",
     "Paragraph",
     "Row",
+    "Slot",
     "Table",
     "Value",
 ]

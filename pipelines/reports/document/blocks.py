@@ -23,6 +23,7 @@ __all__ = [
     "Notice",
     "Paragraph",
     "Row",
+    "Slot",
     "Table",
     "Value",
     "date_text",
@@ -53,6 +54,8 @@ class Value:
     day: date | None = None
     #: 0…4: how dark the cell is.
     shade: int = 0
+    #: The anchor of a row of the same document that it leads to.
+    link: str = ""
 
     @classmethod
     def of_text(cls, text: str) -> Value:
@@ -109,11 +112,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table; ``level`` says how many lines above it hold it, in a table of several levels."""
+    """A line of a table; ``level`` says how many lines above it hold it, in a table of several levels.
+
+    ``anchor`` is what a value's link leads to.
+    """
 
     cells: Sequence[Value]
     is_total: bool = False
     level: int = 0
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,14 @@ class Paragraph:
 class Notice:
     """What a reader must not overlook."""
 
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for what no event can tell, filled in by people: told apart from everything computed."""
+
+    label: str
     text: str
 
 
@@ -189,7 +204,7 @@ class Definitions:
     terms: Sequence[tuple[str, str]]
 
 
-Block = Heading | Paragraph | Notice | Cards | Table | Figure | Items | Definitions
+Block = Heading | Paragraph | Notice | Slot | Cards | Table | Figure | Items | Definitions
 
 
 @dataclass(frozen=True, slots=True)

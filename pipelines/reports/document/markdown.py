@@ -13,6 +13,7 @@ from pipelines.reports.document.blocks import (
     Items,
     Notice,
     Paragraph,
+    Slot,
     Table,
 )
 
@@ -37,6 +38,8 @@ def render_markdown(document: Document) -> str:
                 parts.append(_plain(text))
             case Notice(text):
                 parts.append(f"> {_plain(text)}")
+            case Slot(label, text):
+                parts.append(f"> **{_plain(label)}** {_plain(text)}")
             case Items(items):
                 parts.append("\n".join(f"- {_plain(item)}" for item in items))
             case Definitions(terms):

@@ -21,6 +21,7 @@ from pipelines.reports.document.blocks import (
     Items,
     Notice,
     Paragraph,
+    Slot,
     Table,
 )
 from pipelines.reports.document.html import column_groups
@@ -77,6 +78,8 @@ def _data(block: Block, folder: Path, number: int, document: Document) -> Mappin
             return {"kind": "paragraph", "text": text}
         case Notice(text):
             return {"kind": "notice", "text": text}
+        case Slot(label, text):
+            return {"kind": "slot", "label": label, "text": text}
         case Items(items):
             return {"kind": "items", "items": list(items)}
         case Definitions(terms):

@@ -18,6 +18,7 @@ from pipelines.reports.document.blocks import (
     Items,
     Notice,
     Paragraph,
+    Slot,
     Table,
     Value,
 )
@@ -166,6 +167,10 @@ def _write_text(sheet: Any, document: Document, styles: _Styles) -> None:
                 line += 2
             case Paragraph(text) | Notice(text):
                 sheet.write_string(line, 0, _clean(text))
+                line += 1
+            case Slot(label, text):
+                sheet.write_string(line, 0, _clean(label))
+                sheet.write_string(line, 1, _clean(text))
                 line += 1
             case Items(items):
                 for item in items:

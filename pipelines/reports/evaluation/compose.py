@@ -1,0 +1,524 @@
+"""The evaluation report as a document of blocks, from the marts and the programme's pack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from ingest.packs import Pack
+from pipelines.dates import day_of
+from pipelines.reports.briefing.words import BRIEFING_WORDS
+from pipelines.reports.bulletin.editions import public_edition
+from pipelines.reports.bulletin.model import Bulletin, Group, Label, Share
+from pipelines.reports.bulletin.read import Issue, calendar, read_at
+from pipelines.reports.bulletin.words import WORDS as BULLETIN_WORDS
+from pipelines.reports.document import (
+    Block,
+    Column,
+    Document,
+    Heading,
+    Items,
+    Notice,
+    Paragraph,
+    Row,
+    Slot,
+    Table,
+    Value,
+)
+from pipelines.reports.document.blocks import date_text
+from pipelines.reports.evaluation.figures import STAFF_ACTIVITIES, Computed, compute_figures
+from pipelines.reports.evaluation.words import FIGURES, SLOTS, WORDS
+from pipelines.reports.figures import percent
+from pipelines.survey.audit import Contradiction, Printed, Relation, audit_relations, audit_shares, audit_survey
+
+__all__ = ["Evaluation", "compose_evaluation", "read_evaluation"]
+
+_RATES = ("registration", "login", "study", "pass", "pass_of_studied")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A figure as the programme's own report printed it, and which computed one it is."""
+
+    figure_id: str
+    where: Label
+    label: Label
+    printed: Printed
+    computed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the report says, in no language; ``bulletin`` is the public edition of its date."""
+
+    bulletin: Bulletin
+    figures: Mapping[str, Computed]
+    stages: Mapping[str, Label]
+    phases: Sequence[tuple[Label, date, date]]
+    categories: Sequence[tuple[str, Label]]
+    rules: Sequence[tuple[str, Decimal, Decimal | None, Label, Decimal, str, Decimal, str]]
+    calendar: Sequence[Issue]
+    levels: Sequence[tuple[int, Label]]
+    #: By item: its label and how many chose each level.
+    survey: Sequence[tuple[str, Label, Mapping[int, int]]]
+    narrative: Mapping[str, Label]
+    published: Sequence[Published]
+    contradictions: Sequence[Contradiction]
+
+
+def read_evaluation(
+    con: duckdb.DuckDBPyConnection, pack: Pack, as_of: date | None = None, *, smallest: int = 10
+) -> Evaluation:
+    """Everything of the report as of a date (default: the programme's report day).
+
+    Raises:
+        BadConfiguration: nothing is known of the programme by then, or the pack's published figures cannot be read.
+    """
+    programme = pack.programme_id
+    on = day_of(con, programme, as_of)
+    full = read_at(con, programme, Issue(0, on, on, _RATES, Label("", "")), None)
+    asked = {"programme": programme, "on": on}
+
+    def rows(sql: str) -> list[tuple[object, ...]]:
+        return con.execute(sql, {k: v for k, v in asked.items() if f"${k}" in sql}).fetchall()
+
+    published = [
+        Published(
+            r["figure_id"], Label(r["where_zh"], r["where_en"]), Label(r["label_zh"], r["label_en"]),
+            Printed.parse(r["value_as_printed"]), r["computed"],
+        )
+        for r in _table(pack, "published_figures")
+    ]  # fmt: skip
+    return Evaluation(
+        public_edition(full, smallest),
+        compute_figures(con, programme, on),
+        {s: Label(zh, en) for s, zh, en in rows("select school_stage, label_zh, label_en from reference.school_stages where programme_id = $programme")},  # type: ignore[misc, arg-type]
+        [
+            (Label(zh, en), first, last)  # type: ignore[arg-type, misc]
+            for zh, en, first, last in rows(
+                "select label_zh, label_en, cast(starts_on as date), cast(ends_on as date) from reference.phases where programme_id = $programme"
+            )
+        ],
+        [
+            (c, Label(zh, en))  # type: ignore[arg-type, misc]
+            for c, zh, en in rows(
+                "select category_id, min(category_zh), min(category_en) from reference.courses where programme_id = $programme group by 1 order by min(course_id)"
+            )
+        ],
+        [
+            (stage, whole, least, Label(zh, en), target, unit, points, scoring)  # type: ignore[misc, arg-type]
+            for stage, whole, least, zh, en, target, unit, points, scoring in rows(
+                """
+                select stage, cast(stage_max_points as decimal(9, 2)), cast(nullif(stage_pass_points, '') as decimal(9, 2)), label_zh, label_en,
+                    cast(target as decimal(12, 2)), unit, cast(max_points as decimal(9, 2)), scoring
+                from reference.assessment_rules r join reference.definitions d using (programme_id, version)
+                where r.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
+                """
+            )
+        ],
+        [i for i in calendar(con, programme) if i.as_of <= on],
+        [(int(r["level"]), Label(r["label_zh"], r["label_en"])) for r in pack.tables["survey_levels"]],
+        _survey(con, pack, on),
+        {r["slot"]: Label(r["text_zh"], r["text_en"]) for r in _table(pack, "narrative")},
+        published,
+        _contradictions(pack, published),
+    )  # fmt: skip
+
+
+def _table(pack: Pack, name: str) -> list[dict[str, str]]:
+    return pack.table(name) if f"{name}.csv" in pack.files else []
+
+
+def _survey(con: duckdb.DuckDBPyConnection, pack: Pack, on: date) -> list[tuple[str, Label, Mapping[int, int]]]:
+    counts: dict[str, dict[int, int]] = {}
+    for item, level, n in con.execute(
+        "select item_id, level, answer_count from rpt_survey_items where programme_id = $1 and as_of_on = $2 order by all",
+        [pack.programme_id, on],
+    ).fetchall():
+        counts.setdefault(item, {})[level] = n
+    labels = {r["item_id"]: Label(r["label_zh"], r["label_en"]) for r in pack.tables["survey_items"]}
+    ordered = [*(i for i in labels if i in counts), *(i for i in counts if i not in labels)]
+    return [(i, labels.get(i, Label(i, i)), counts[i]) for i in ordered]
+
+
+def _contradictions(pack: Pack, published: Sequence[Published]) -> list[Contradiction]:
+    figures = {p.figure_id: p.printed for p in published}
+    parts = {
+        r["figure_id"]: (r["numerator_figure"] or None, r["denominator_figure"])
+        for r in _table(pack, "published_figures")
+        if r["denominator_figure"]
+    }
+    found = audit_shares(figures, parts)
+    found += audit_relations(figures, [Relation(**r) for r in _table(pack, "published_relations")])
+    for row in _table(pack, "published_survey"):
+        shares = [Printed.parse(v) for k, v in row.items() if k.startswith("level_") and v]
+        found += audit_survey(row["item_id"], shares, int(figures[row["respondents_figure"]].value))
+    return found
+
+
+def compose_evaluation(evaluation: Evaluation, language: str, time_zone: str) -> Document:
+    """The document."""
+    return _Composer(evaluation, language, ZoneInfo(time_zone)).document()
+
+
+class _Composer:
+    def __init__(self, evaluation: Evaluation, language: str, zone: ZoneInfo) -> None:
+        self.e, self.b, self.language, self.zone = evaluation, evaluation.bulletin, language, zone
+        self.w, self.bw, self.v = WORDS[language], BULLETIN_WORDS[language], BRIEFING_WORDS[language]
+        self.indicators = {i.indicator: i for i in self.b.indicators}
+        self.county = self.b.county_name.of(language)
+        #: Traces in the order in which figures refer to them.
+        self.traces: dict[str, tuple[str, str]] = {}
+
+    def day(self, on: date) -> str:
+        return date_text(on, self.language)
+
+    def document(self) -> Document:
+        b, w = self.b, self.w
+        blocks: list[Block] = []
+        if b.is_simulated:
+            blocks.append(Notice(f"{self.bw['simulated']} {w['simulated_note']}"))
+        blocks.append(Paragraph(w["computed"]))
+        for part in (
+            self.overview, self.phases, self.content, self.results, self.carried_out, self.school_based, self.counties, self.survey,
+            self.reflection, self.published, self.contradictions, self.all_traces,
+        ):  # fmt: skip
+            blocks += part()
+        known = b.known_by.astimezone(self.zone)
+        when = self.v["when"].format(as_of=self.day(b.as_of), known=f"{self.day(known.date())} {known:%H:%M}")
+        footer = [
+            self.bw["made"].format(programme=b.programme.of(self.language), build=b.build_id, digest=b.definitions_digest[:12]),
+            self.bw["rounding"], self.bw["hidden"].format(n=b.smallest_group),
+        ]  # fmt: skip
+        title = self.v["title"].format(programme=b.programme.of(self.language), what=w["what"])
+        return Document(self.language, title, f"{self.bw['public']} · {when}", b.as_of, blocks, footer)
+
+    # -- parts of tables
+
+    def label(self, name: str) -> str:
+        kind, _, rest = name.partition(":")
+        if name in FIGURES:
+            return FIGURES[name].of(self.language)
+        if name in self.indicators:
+            return self.indicators[name].label.of(self.language)
+        if kind == "stage":
+            return self.e.stages.get(rest, Label(rest, rest)).of(self.language)
+        if kind in ("hours", "topics"):
+            labels = dict(self.e.categories)
+            return f"{labels[rest].of(self.language)} · {self.w[kind]}"
+        return f"{self.v.get(kind, kind)} · {self.v.get(rest, rest)}" if kind != "staff" else self.v[rest]
+
+    def traced(self, name: str, label: str, command: str) -> Value:
+        """A cell that leads to how a figure is computed again."""
+        if name not in self.traces:
+            self.traces[name] = (label, command)
+        number = list(self.traces).index(name) + 1
+        return replace(Value.of_text(f"T{number}"), link=f"trace-{number}")
+
+    def value(self, name: str) -> Value:
+        """A computed figure; a sum over fewer people than may be told of is withheld."""
+        found = self.e.figures.get(name)
+        role = name.partition(":")[0]
+        people = {"tutor": "tutors", "expert": "experts", "manager": "managers"}.get(role)
+        if people is not None:
+            count = self.e.figures[people].value
+            if isinstance(count, int) and 0 < count < self.b.smallest_group:
+                return Value.hidden()
+        if found is None or found.value is None:
+            return Value.missing()
+        if isinstance(found.value, Share):
+            return Value.of_share(found.value.numerator, found.value.denominator)
+        return Value.of_count(found.value) if isinstance(found.value, int) else Value.of_points(found.value, 1)
+
+    def items(self, title: str, names: Sequence[str], *, zeros: bool = True) -> list[Block]:
+        """A table of figures, one a line, each with its trace."""
+        w = self.w
+        rows = []
+        for name in names:
+            figure = self.e.figures.get(name)
+            if figure is None or (not zeros and not figure.value):
+                continue
+            rows.append(
+                Row(
+                    [
+                        Value.of_text(self.label(name)),
+                        self.value(name),
+                        self.traced(name, self.label(name), figure.command),
+                    ]
+                )
+            )
+        columns = [Column(w["item"], is_number=False), Column(w["value"]), Column(w["trace"])]
+        return [Table(title, title, columns, rows)] if rows else []
+
+    def slot(self, *names: str) -> list[Block]:
+        found: list[Block] = []
+        for name in names:
+            text = self.e.narrative.get(name)
+            said = text.of(self.language).strip() if text else ""
+            found.append(Slot(SLOTS[name].of(self.language), said or self.w["slot_empty"]))
+        return found
+
+    # -- sections
+
+    def overview(self) -> list[Block]:
+        w = self.w
+        names = ["called_up", "participating", "counties", "schools", "classes", "subjects", "tutors", "experts", "topics", "hours", "bulletins"]  # fmt: skip
+        rates = [Row(self._rate(i)) for i in ("participation", "login", "study", "pass", "pass_of_studied", "excellent") if i in self.indicators]  # fmt: skip
+        columns = [
+            Column(w["figure"], is_number=False), Column(w["numerator"]), Column(w["denominator"]), Column(w["rate"]), Column(w["trace"]),
+        ]  # fmt: skip
+        stages = [n for n in self.e.figures if n.startswith("stage:")]
+        return [
+            Heading(w["overview"]), *self.items(w["overview"], names), *self.items(w["stages"], stages),
+            Table(w["rates"], w["rates"], columns, rates), *self.slot("budget"),
+        ]  # fmt: skip
+
+    def _rate(self, indicator: str) -> list[Value]:
+        found = self.e.figures.get(indicator)
+        share = found.value if found is not None and isinstance(found.value, Share) else Share(None, None)
+        label = self.indicators[indicator].label.of(self.language)
+        return [
+            Value.of_text(label), Value.of_count(share.numerator), Value.of_count(share.denominator),
+            Value.of_share(share.numerator, share.denominator),
+            self.traced(indicator, label, found.command) if found else Value.missing(),
+        ]  # fmt: skip
+
+    def phases(self) -> list[Block]:
+        w = self.w
+        columns = [
+            Column(w["phase"], is_number=False),
+            Column(w["from"], is_number=False),
+            Column(w["to"], is_number=False),
+        ]
+        rows = [
+            Row(
+                [
+                    Value.of_text(label.of(self.language)),
+                    Value.of_date(first, self.language),
+                    Value.of_date(last, self.language),
+                ]
+            )
+            for label, first, last in self.e.phases
+        ]
+        table: list[Block] = [Table(w["phases"], w["phases"], columns, rows)] if rows else []
+        return [Heading(w["phases"]), *self.slot("goals"), *table]
+
+    def content(self) -> list[Block]:
+        w = self.w
+        columns = [Column(w["category"], is_number=False), Column(w["topics"]), Column(w["hours"]), Column(w["trace"])]
+        rows = []
+        for category, label in self.e.categories:
+            name, figure = f"hours:{category}", self.e.figures[f"hours:{category}"]
+            trace = self.traced(name, label.of(self.language), figure.command)
+            rows.append(
+                Row([Value.of_text(label.of(self.language)), self.value(f"topics:{category}"), self.value(name), trace])
+            )
+        if rows:
+            hours = self.traced("hours", self.label("hours"), self.e.figures["hours"].command)
+            rows.append(Row([Value.of_text(w["all"]), self.value("topics"), self.value("hours"), hours], is_total=True))
+        table: list[Block] = [Table(w["content"], w["content"], columns, rows)] if rows else []
+        return [Heading(w["content"]), *self.slot("methods"), *table]
+
+    def results(self) -> list[Block]:
+        w = self.w
+        teams: list[Block] = []
+        for role, people in (("tutor", "tutors"), ("expert", "experts"), ("manager", "managers")):
+            if self.e.figures[people].value:
+                names = [
+                    people,
+                    *(["tutors_logged_in"] if role == "tutor" else []),
+                    *(f"{role}:{a}" for a in STAFF_ACTIVITIES),
+                ]
+                teams += self.items(self.v[people], names, zeros=False)
+        outputs = ["journals", "assignments", "peer_reviews", "interactions", "effective_posts", "resources", "featured_journals", "featured_assignments", "study_hours"]  # fmt: skip
+        return [Heading(w["results"]), *teams, *self.items(w["outputs"], outputs, zeros=False)]
+
+    def carried_out(self) -> list[Block]:
+        w = self.w
+        columns = [
+            Column(w["stage"], is_number=False), Column(w["component"], is_number=False), Column(w["target"]), Column(w["points"]),
+            Column(w["scoring"], is_number=False),
+        ]  # fmt: skip
+        rows, marks = [], {}
+        for stage, whole, least, label, target, _, points, scoring in self.e.rules:
+            name = self.w.get({"school_based": "stage_school_based"}.get(stage, stage), stage)
+            if least is not None:
+                marks[stage] = w["pass_at"].format(
+                    stage=name, max=f"{whole.normalize():f}", least=f"{least.normalize():f}"
+                )
+            rows.append(
+                Row(
+                    [
+                        Value.of_text(name), Value.of_text(label.of(self.language)), Value.of_points(target, 0),
+                        Value.of_points(points, 0), Value.of_text(w.get(scoring, scoring)),
+                    ]
+                )
+            )  # fmt: skip
+        issues = [
+            Row(
+                [
+                    Value.of_count(i.number), Value.of_date(i.as_of, self.language), Value.of_date(i.issued_on, self.language),
+                    Value.of_text(i.title.of(self.language)),
+                ]
+            )
+            for i in self.e.calendar
+        ]  # fmt: skip
+        calendar_columns = [
+            Column(w["number"]), Column(w["as_of"], is_number=False), Column(w["issued"], is_number=False), Column(w["title"], is_number=False),
+        ]  # fmt: skip
+        found: list[Block] = [Heading(w["carried_out"]), *self.slot("plan", "management", "platform", "teams")]
+        if rows:
+            found += [Table(w["rules"], w["rules"], columns, rows), Items(list(marks.values()))]
+        if issues:
+            title = FIGURES["bulletins"].of(self.language)
+            found.append(Table(title, title, calendar_columns, issues))
+        awards = self.items(self.bw["featured"], ["awarded", "staff_awarded", "reminders"], zeros=False)
+        return [*found, *awards, *self.slot("contests")]
+
+    def school_based(self) -> list[Block]:
+        title = self.w["school_based"]
+        return [Heading(title), *self.items(title, ["school_based_count", "outcomes", "passed"]), *self.slot("offline")]
+
+    def counties(self) -> list[Block]:
+        w, b = self.w, self.b
+        if not b.counties:
+            return []
+        shown = [i for i in _RATES if i in self.indicators and i != "pass_of_studied"]
+        columns = [Column(self.county, is_number=False), Column(self.bw["enrolments"])]
+        for i in shown:
+            columns += [
+                Column(w["numerator"], self.indicators[i].label.of(self.language)),
+                Column("%", self.indicators[i].label.of(self.language)),
+            ]
+        rows = []
+        for group in [*b.counties, replace(b.whole, label=Label(WORDS["zh"]["all"], WORDS["en"]["all"]))]:
+            place = f" county={group.county_id}" if group.county_id else ""
+            label = group.label.of(self.language)
+            commands = f'xueqing explain "{b.programme_id} pass_rate{place} as-of {b.as_of}"'
+            trace = self.traced(f"county:{group.group_id}", label, commands)
+            rows.append(Row([Value.of_text(label), *self._group(group, shown), trace], is_total=not group.county_id))
+        title = w["counties"]
+        return [Heading(title), Table(title, title, [*columns, Column(w["trace"])], rows), *self.slot("counties")]
+
+    def _group(self, group: Group, shown: Sequence[str]) -> list[Value]:
+        if group.participating is None:
+            return [Value.hidden()] * (1 + 2 * len(shown))
+        cells = [Value.of_count(group.participating)]
+        for i in shown:
+            share = group.shares.get(i) or Share(None, None)
+            cells += [Value.of_count(share.numerator), Value.of_share(share.numerator, share.denominator)]
+        return cells
+
+    def survey(self) -> list[Block]:
+        w = self.w
+        if not self.e.survey:
+            return []
+        numbers = sorted({n for _, _, counts in self.e.survey for n in counts} | {n for n, _ in self.e.levels})
+        labels = dict(self.e.levels)
+        columns = [Column(w["item"], is_number=False), Column(w["answered"])]
+        for n in numbers:
+            columns.append(Column(labels.get(n, Label(str(n), str(n))).of(self.language)))
+        columns += [Column(w["top_two"]), Column(w["trace"])]
+        rows = []
+        for item, label, counts in self.e.survey:
+            whole = sum(counts.values())
+            quoted = item.replace("'", "''")
+            sql = (
+                f"select level, answer_count, item_answer_count from rpt_survey_items where programme_id = '{self.b.programme_id}'"
+                f" and as_of_on = date '{self.b.as_of}' and item_id = '{quoted}' order by level"
+            )
+            rows.append(
+                Row(
+                    [
+                        Value.of_text(label.of(self.language)), Value.of_count(whole),
+                        *(Value.of_share(counts.get(n, 0), whole) for n in numbers),
+                        Value.of_share(sum(counts.get(n, 0) for n in numbers[:2]), whole),
+                        self.traced(f"survey:{item}", label.of(self.language), f'xueqing sql "{sql}"'),
+                    ]
+                )
+            )  # fmt: skip
+        title = w["survey"]
+        return [
+            Heading(title), *self.items(w["of_participating"], ["respondents", "participating"]),
+            Table(title, title, columns, rows, note=w["survey_note"]),
+        ]  # fmt: skip
+
+    def reflection(self) -> list[Block]:
+        return [
+            Heading(self.w["reflection"]),
+            *self.slot("words", "experience", "innovations", "problems", "directions"),
+        ]
+
+    def published(self) -> list[Block]:
+        w = self.w
+        title = w["published"]
+        if not self.e.published:
+            return [Heading(title), Paragraph(w["no_published"])]
+        columns = [
+            Column(w["item"], is_number=False), Column(w["where"], is_number=False), Column(w["printed"]), Column(w["recomputed"]),
+            Column(" ", is_number=False), Column(w["trace"]),
+        ]  # fmt: skip
+        rows = []
+        for one in self.e.published:
+            figure = self.e.figures.get(one.computed)
+            if figure is None or figure.value is None:
+                found, verdict, trace = Value.missing(), w["cannot"], Value.missing()
+            else:
+                found = self.value(one.computed)
+                if isinstance(figure.value, Share):
+                    told = percent(figure.value.numerator or 0, figure.value.denominator or 0, one.printed.decimals)
+                    found = Value("points", f"{told}%", Decimal(told)) if figure.value.denominator else Value.missing()
+                verdict = w["same" if found.number is not None and found.number == one.printed.value else "differs"]
+                trace = self.traced(one.computed, self.label(one.computed), figure.command)
+            rows.append(
+                Row(
+                    [
+                        Value.of_text(one.label.of(self.language)), Value.of_text(one.where.of(self.language)),
+                        Value.of_text(one.printed.text), found, Value.of_text(verdict), trace,
+                    ]
+                )
+            )  # fmt: skip
+        return [Heading(title), Table(title, title, columns, rows, note=w["published_note"])]
+
+    def contradictions(self) -> list[Block]:
+        w = self.w
+        title = w["contradictions"]
+        if not self.e.published:
+            return []
+        if not self.e.contradictions:
+            return [Heading(title), Paragraph(w["no_contradictions"])]
+        labels = {p.figure_id: p.label for p in self.e.published} | {i: label for i, label, _ in self.e.survey}
+        between = "；" if self.language == "zh" else "; "
+        rows = [
+            Row(
+                [
+                    Value.of_text(between.join(labels.get(f, Label(f, f)).of(self.language) for f in dict.fromkeys(c.figures))),
+                    Value.of_text(w[c.rule]), Value.of_text(c.arithmetic_zh if self.language == "zh" else c.arithmetic_en),
+                ]
+            )
+            for c in self.e.contradictions
+        ]  # fmt: skip
+        columns = [
+            Column(w["which"], is_number=False),
+            Column(w["rule"], is_number=False),
+            Column(w["why"], is_number=False),
+        ]
+        return [Heading(title), Table(title, title, columns, rows)]
+
+    def all_traces(self) -> list[Block]:
+        w = self.w
+        rows = [
+            Row([Value.of_text(f"T{n}"), Value.of_text(label), Value.of_text(command)], anchor=f"trace-{n}")
+            for n, (label, command) in enumerate(self.traces.values(), 1)
+        ]
+        columns = [
+            Column(w["trace"], is_number=False),
+            Column(w["item"], is_number=False),
+            Column(w["how"], is_number=False),
+        ]
+        return [Heading(w["traces"]), Table(w["traces"], w["traces"], columns, rows)]
