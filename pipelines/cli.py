@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from pipelines.commands import bulletin, data, figures, identity, programme, quarantine, run, site, sources, status
+from pipelines.commands import (
+    bulletin,
+    data,
+    figures,
+    identity,
+    programme,
+    quarantine,
+    reminders,
+    report,
+    run,
+    site,
+    sources,
+    status,
+)
 from pipelines.console import errors
 from warehouse.errors import Transient, XueqingError
 
@@ -30,6 +43,8 @@ figures.register(app)
 data.register(app)
 site.register(app)
 app.add_typer(bulletin.app, name="bulletin")
+app.add_typer(report.app, name="report")
+app.add_typer(reminders.app, name="reminders")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(identity.app, name="identity")
 app.add_typer(programme.app, name="programme")

@@ -86,6 +86,11 @@ class Settings:
         """The folder of issued bulletins."""
         return self.home / "bulletins"
 
+    @property
+    def briefings(self) -> Path:
+        """The folder of briefings, packs and evaluation reports, by programme and date."""
+        return self.home / "briefings"
+
     def read_vault_key(self, *, create: bool) -> bytes:
         """The vault's key; with ``create``, a fresh random one where neither vault nor key exists.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from ingest.definitions import reference_tables
@@ -12,8 +14,14 @@ from ingest.sources.simulate.names import invented_people
 from pipelines.console import progress, until_interrupted
 from pipelines.programmes import read_history, warn_of_changed_packs
 from pipelines.quality import QualityGate
+from pipelines.reminders import due, read_sent, sent_events, write_due
+from pipelines.reports.briefing import files as briefings
+from pipelines.reports.briefing.read import read_standing
+from pipelines.reports.bulletin.model import Label
 from pipelines.reports.bulletin.read import read_bulletin
 from pipelines.reports.bulletin.sealing import Sealed, issue, read_sealed
+from pipelines.reports.document.files import FORMATS
+from pipelines.reports.evaluation.compose import compose_evaluation, read_evaluation
 from pipelines.reports.page import write_pages
 from pipelines.reports.site import issued, write_site
 from pipelines.reports.status import StatusReport, read_status
@@ -28,11 +36,15 @@ __all__ = [
     "is_simulation_unfinished",
     "issue_bulletin",
     "published",
+    "record_reminders",
     "run_simulation",
     "run_sink",
     "status_pages",
     "status_report",
+    "write_briefings",
+    "write_evaluation",
     "write_pages_of_site",
+    "write_reminders",
     "write_status_pages",
 ]
 
@@ -143,13 +155,93 @@ def issue_bulletin(workspace: Workspace, programme_id: str, number: int, smalles
     return done, sealed is not None
 
 
+def write_briefings(
+    workspace: Workspace,
+    programme_id: str,
+    as_of: date | None,
+    *,
+    kinds: Collection[str] = briefings.KINDS,
+    ids: Collection[str] = (),
+    audiences: Collection[str] = ("public", "restricted"),
+    formats: Collection[str] = tuple(FORMATS),
+    smallest: int = 10,
+) -> tuple[Path, int]:
+    """Write briefings and packs; returns their folder and how many files were written."""
+    with connect(workspace.warehouse.published) as con:
+        standing = read_standing(con, programme_id, as_of)
+    full = standing.bulletin
+    groups = {"class": full.classes, "subject": full.subjects, "county": full.counties, "staff": [full.whole]}
+    total = sum(len(ids) or len(groups[kind]) for kind in kinds) * len(audiences)
+    with progress() as bar:
+        task = bar.add_task("Briefings", total=total)
+        folder, entries = briefings.write_briefings(
+            workspace.settings.briefings, standing, time_zone=workspace.time_zone(programme_id), kinds=kinds, ids=ids,
+            audiences=audiences, formats=formats, smallest=smallest, report=lambda name: bar.advance(task),
+        )  # fmt: skip
+        bar.update(task, completed=total)
+    return folder, sum(len(files) for entry in entries for files in entry.files.values())
+
+
+def write_evaluation(
+    workspace: Workspace,
+    programme_id: str,
+    as_of: date | None,
+    *,
+    formats: Collection[str] = tuple(FORMATS),
+    smallest: int = 10,
+) -> tuple[Path, int]:
+    """Write the evaluation report; returns its folder and how many files were written."""
+    pack = workspace.pack(programme_id)
+    with progress() as bar:
+        task = bar.add_task("Evaluation report", total=1)
+        with connect(workspace.warehouse.published) as con:
+            evaluation = read_evaluation(con, pack, as_of, smallest=smallest)
+        public = evaluation.bulletin
+        index = briefings.Index(
+            programme_id=programme_id, programme=public.programme, as_of=public.as_of, is_simulated=public.is_simulated, entries=[]
+        )  # fmt: skip
+
+        def made() -> Iterator[tuple[str, str, Label, str, briefings.Make]]:
+            label = Label("自评报告", "Evaluation report")
+            yield "evaluation", "", label, "public", lambda code: compose_evaluation(evaluation, code, pack.timezone)
+
+        folder = workspace.settings.briefings / programme_id / public.as_of.isoformat()
+        entries = briefings.write_documents(folder, index, made(), formats=formats)
+        bar.advance(task)
+    return folder, sum(len(files) for entry in entries for files in entry.files.values())
+
+
+def write_reminders(
+    workspace: Workspace, programme_id: str, as_of: date | None, file: Path, language: str, *, rule: str | None, phones: bool
+) -> tuple[int, int]:  # fmt: skip
+    """Write the file for a gateway; returns how many reminders it holds and how many learners have no phone."""
+    with connect(workspace.warehouse.published) as con:
+        reminders = due(con, programme_id, as_of, language, rule)
+    if not phones:
+        return write_due(file, reminders, None)
+    vault = workspace.vault()
+    try:
+        return write_due(file, reminders, vault.show)
+    finally:
+        vault.close()
+
+
+def record_reminders(workspace: Workspace, file: Path) -> int:
+    """Append what a file says was sent; returns how many reminders."""
+    records = sent_events(read_sent(file), datetime.now(UTC))
+    return workspace.log.append(records, batch_id=f"reminders/{sha256(file.read_bytes()).hexdigest()[:32]}")
+
+
 def write_pages_of_site(workspace: Workspace, language: str, *, restricted: bool = False) -> Path:
     """Write all issued reports and the status pages of their programmes as a site; returns its start page."""
     bulletins = issued(workspace.settings.bulletins)
     status = {
         name: status_pages(workspace, name, None) for name in dict.fromkeys(b.bulletin.programme_id for b in bulletins)
     }
-    return write_site(workspace.settings.home / "site", bulletins, status, language=language, restricted=restricted)
+    return write_site(
+        workspace.settings.home / "site", bulletins, status, language=language, restricted=restricted,
+        briefings=workspace.settings.briefings,
+    )  # fmt: skip
 
 
 def data_docs(workspace: Workspace) -> Path:

@@ -43,6 +43,8 @@ _RECORD_COLUMNS = (
     "programme_id", "learner_key", "staff_key", "source", "enrolment_id", "replaces", "payload",
 )  # fmt: skip
 
+_BUILD = ("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure")
+
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
@@ -266,7 +268,7 @@ class Warehouse:
                 shutil.copyfile(self.private, candidate)
             _prepare(candidate, snapshot, reference, last, info, options.recorded_before)
 
-        arguments = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if last is None else [])]
+        arguments = [*_BUILD, *(["--full-refresh"] if last is None else [])]
         return _finished(
             run_dbt(
                 arguments,
@@ -298,7 +300,7 @@ class Warehouse:
         work.mkdir()
         for name, rows in reference.items():
             pq.write_table(rows, work / f"{name}.parquet")
-        arguments = ["build", "--target", "spark", "--full-refresh", "--exclude-resource-type", "unit_test"]
+        arguments = [*_BUILD, "--target", "spark", "--full-refresh"]
         job = SparkJob(
             master=options.spark.master,
             jars=options.spark.jars,

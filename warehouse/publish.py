@@ -56,6 +56,9 @@ def _beside(published: Path) -> Path:
 def copy_published(published: Path) -> None:
     """Copy the published file to where :func:`write_marts` goes on from it; that can be done while models run."""
     shutil.copyfile(published, _beside(published))
+    # Written out now, beside the models, what is left to write at the end is what has changed.
+    with _beside(published).open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_marts(candidate: Path, published: Path, info: BuildInfo, *, grown: Collection[str] = ()) -> Path:

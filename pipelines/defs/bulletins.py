@@ -1,9 +1,9 @@
-"""Bulletins by their packs' calendars, and the site that shows them."""
+"""Bulletins by their packs' calendars, the briefings of their dates, evaluation reports, and the site that shows them all."""
 
 # No postponed annotations: Dagster reads those of the context.
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from dagster import AssetExecutionContext
 
 from ingest.packs import Pack
 from pipelines import steps
-from pipelines.defs.keys import PUBLISHED, RECORDS, SITE, bulletins_key
+from pipelines.defs.keys import PUBLISHED, RECORDS, SITE, briefings_key, bulletins_key, evaluation_key
 from pipelines.defs.running import Open, step
 from pipelines.reports.bulletin.read import calendar, has_learners
 from pipelines.reports.bulletin.sealing import read_sealed
@@ -30,13 +30,18 @@ def _partition(number: int) -> str:
     return f"{number:03d}"
 
 
+def _partitions(pack: Pack) -> dg.StaticPartitionsDefinition:
+    return dg.StaticPartitionsDefinition(
+        [_partition(n) for n in sorted(int(r["number"]) for r in pack.tables["bulletins"])]
+    )
+
+
 def _bulletin_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
     programme = pack.programme_id
-    numbers = sorted(int(row["number"]) for row in pack.tables["bulletins"])
 
     @dg.asset(
         key=bulletins_key(programme), deps=[PUBLISHED], group_name="bulletins", kinds={"html", "pdf", "excel"},
-        partitions_def=dg.StaticPartitionsDefinition([_partition(n) for n in numbers]),
+        partitions_def=_partitions(pack),
         description=f"{pack.label_en} ({pack.label_zh}): every edition of a bulletin, sealed when it is issued.",
     )  # fmt: skip
     def bulletin(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
@@ -54,12 +59,41 @@ def _bulletin_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
     return bulletin
 
 
+def _briefings_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
+    as_of = {_partition(int(r["number"])): date.fromisoformat(r["as_of_on"]) for r in pack.tables["bulletins"]}
+
+    @dg.asset(
+        key=briefings_key(pack.programme_id), deps=[PUBLISHED], group_name="briefings", kinds={"html", "pdf", "excel"},
+        partitions_def=_partitions(pack),
+        description=f"{pack.label_en} ({pack.label_zh}): class and subject briefings, county packs and staff, of a bulletin's date.",
+    )  # fmt: skip
+    def briefings(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with step(context, open_workspace) as workspace:
+            folder, files = steps.write_briefings(workspace, pack.programme_id, as_of[context.partition_key])
+            return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(folder), "files": files})
+
+    return briefings
+
+
+def _evaluation_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=evaluation_key(pack.programme_id), deps=[PUBLISHED], group_name="evaluation", kinds={"html", "pdf", "excel"},
+        description=f"{pack.label_en} ({pack.label_zh}): the evaluation report as of the programme's report day.",
+    )  # fmt: skip
+    def evaluation(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with step(context, open_workspace) as workspace:
+            folder, files = steps.write_evaluation(workspace, pack.programme_id, None)
+            return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(folder), "files": files})
+
+    return evaluation
+
+
 def _job(pack: Pack) -> Any:  # Dagster does not export the type
     return dg.define_asset_job(
         f"issue_{pack.programme_id.replace('-', '_')}",
         # All that it rests on is brought up to date in the same run, so that a check that fails keeps it back.
-        dg.AssetSelection.assets(RECORDS, bulletins_key(pack.programme_id), SITE) | dg.AssetSelection.groups("staging", "intermediate", "marts", "warehouse"),
-        description=f"Sink, build and issue a bulletin of {pack.label_en}, and write the site.",
+        dg.AssetSelection.assets(RECORDS, bulletins_key(pack.programme_id), briefings_key(pack.programme_id), SITE) | dg.AssetSelection.groups("staging", "intermediate", "marts", "warehouse"),
+        description=f"Sink, build, issue a bulletin of {pack.label_en} with the briefings of its date, and write the site.",
     )  # fmt: skip
 
 
@@ -84,9 +118,16 @@ def definitions(open_workspace: Open, packs: Sequence[Pack]) -> dg.Definitions:
     """A programme's bulletins are one asset, each number a partition of it, issued when the calendar says so."""
     packs = [p for p in packs if p.tables.get("bulletins")]
     jobs = {pack.programme_id: _job(pack) for pack in packs}
+    evaluations = [
+        dg.define_asset_job(
+            f"evaluate_{p.programme_id.replace('-', '_')}", dg.AssetSelection.assets(evaluation_key(p.programme_id), SITE),
+            description=f"Write the evaluation report of {p.label_en}, and the site.",
+        )
+        for p in packs
+    ]  # fmt: skip
 
     @dg.asset(
-        key=SITE, deps=[bulletins_key(p.programme_id) for p in packs], group_name="reports", kinds={"html"},
+        key=SITE, deps=[key(p.programme_id) for p in packs for key in (bulletins_key, briefings_key, evaluation_key)], group_name="reports", kinds={"html"},
         description="All issued reports (public editions) as a static site.",
     )  # fmt: skip
     def site(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
@@ -108,7 +149,14 @@ def definitions(open_workspace: Open, packs: Sequence[Pack]) -> dg.Definitions:
                 )  # fmt: skip
 
     return dg.Definitions(
-        assets=[*(_bulletin_asset(open_workspace, p) for p in packs), site],
-        jobs=list(jobs.values()),
+        assets=[
+            *(
+                make(open_workspace, p)
+                for p in packs
+                for make in (_bulletin_asset, _briefings_asset, _evaluation_asset)
+            ),
+            site,
+        ],
+        jobs=[*jobs.values(), *evaluations],
         sensors=[bulletins_due],
     )

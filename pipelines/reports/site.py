@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from pipelines.reports.briefing.files import Index, read_index
 from pipelines.reports.bulletin.model import Bulletin, Group, Label
 from pipelines.reports.bulletin.sealing import Sealed, read_sealed
 from pipelines.reports.document.blocks import Value, date_text
-from pipelines.reports.document.files import LANGUAGES
+from pipelines.reports.document.files import LANGUAGES, file_part
 from pipelines.reports.document.html import render_template
 from warehouse.errors import BadConfiguration
 
@@ -26,6 +27,8 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
         "simulated": "学员为模拟数据：人物虚构，总数真实。",
         "status": "学情总览（最新）", "bulletin": "学情通报第{number}期：{title}", "as_of": "数据截至{as_of}，{issued}印发",
         "edition": {"public": "{county}，公开版", "restricted": "{county}，内部版"}, "whole": "全项目",
+        "briefings": "简报与数据包（数据截至{as_of}）", "public": "公开版", "private": "内部版",
+        "reports": {"evaluation": "自评报告", "subject": "学科简报", "class": "班级简报", "county": "区县数据包", "staff": "辅导教师与专家"},
         "find": "按区县、班级、学校查找", "find_label": "输入名称，如区县名或班级号；可用空格分开多个词", "found": "共{n}个",
         "group": "名称", "kind": "类别", "place": "所属", "enrolments": "参训人数", "login": "登录率（%）", "study": "学习率（%）",
         "pass": "合格率（%）", "source": "出处", "number": "第{n}期", "kinds": {"county": "区县", "class": "班级", "school": "学校"},
@@ -36,6 +39,9 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
         "simulated": "The learners are simulated: invented people, real totals.",
         "status": "Status, the newest", "bulletin": "Bulletin no. {number}: {title}", "as_of": "As of {as_of}, issued {issued}",
         "edition": {"public": "{county}, public edition", "restricted": "{county}, restricted edition"}, "whole": "Whole programme",
+        "briefings": "Briefings and data packs as of {as_of}", "public": "public", "private": "restricted",
+        "reports": {"evaluation": "Evaluation report", "subject": "Subject briefings", "class": "Class briefings",
+                    "county": "County data packs", "staff": "Tutors and experts"},
         "find": "Find a county, class or school", "find_label": "A name, such as a county's or a class's; several words narrow it down",
         "found": "{n} shown",
         "group": "Name", "kind": "Kind", "place": "Belongs to", "enrolments": "Enrolments", "login": "Login (%)", "study": "Study (%)",
@@ -61,12 +67,23 @@ class _Issue:
     editions: Sequence[_Edition]
 
 
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """A briefing, pack or evaluation report; ``files`` by language: (format, address)."""
+
+    label: Label
+    is_restricted: bool
+    files: Mapping[str, Sequence[tuple[str, str]]]
+
+
 @dataclass(slots=True)
 class _Programme:
     label: Label
     is_simulated: bool
     status: Mapping[str, str]
     bulletins: list[_Issue] = field(default_factory=list)
+    #: By date, newest first, then by kind.
+    briefings: list[tuple[date, dict[str, list[_Report]]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +96,8 @@ class _Found:
     values: Sequence[Value]
     number: int
     address: Mapping[str, str]
+    #: Its briefing or pack, else the bulletin.
+    page: Mapping[str, str]
 
 
 def issued(bulletins: Path) -> list[Sealed]:
@@ -102,19 +121,19 @@ def write_site(
     *,
     language: str,
     restricted: bool = False,
+    briefings: Path | None = None,
 ) -> Path:
     """Write the site in the place of the one before, all of it or nothing; returns its start page.
 
     Args:
         status: each programme's status pages, by language.
+        briefings: the folder of briefings, packs and evaluation reports.
         language: of the start page.
         restricted: take the restricted editions in, too; the folder is then its owner's only.
 
     Raises:
         BadConfiguration: there is nothing to show.
     """
-    if not bulletins and not status:
-        raise BadConfiguration("no report was issued yet; run: xueqing bulletin issue 1")
     fresh = target.with_name(f".{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700 if restricted else 0o755)
@@ -138,7 +157,18 @@ def write_site(
         programmes.setdefault(name, _Programme(Label(name, name), False, {code: f.name for code, f in pages.items()}))
         for file in pages.values():
             shutil.copyfile(file, fresh / file.name)
-    groups = [found for sealed in newest.values() for found in _groups(sealed.public)]
+    addresses: dict[tuple[str, str, str], Mapping[str, str]] = {}
+    for folder in sorted(briefings.glob("*/*/"), reverse=True) if briefings is not None else []:
+        index = read_index(folder)
+        if index is not None:
+            name = index.programme_id
+            programme = programmes.setdefault(name, _Programme(index.programme, index.is_simulated, {}))
+            programme.briefings.append(
+                (index.as_of, _briefings(folder, index, fresh, restricted=restricted, addresses=addresses))
+            )
+    if not programmes:
+        raise BadConfiguration("no report was issued yet; run: xueqing bulletin issue 1")
+    groups = [found for sealed in newest.values() for found in _groups(sealed.public, addresses)]
     for code in LANGUAGES:
         words = _WORDS[code]
         html = render_template(
@@ -164,7 +194,7 @@ def _copied(sealed: Sealed, site: Path, *, restricted: bool) -> list[_Edition]:
     """Copy the editions that the site shows; their files by language."""
     folder = _folder(sealed.bulletin)
     (site / folder).mkdir(parents=True)
-    counties = {g.county_id: g.label for g in sealed.bulletin.counties}
+    counties = {file_part(g.county_id): g.label for g in sealed.bulletin.counties if g.county_id}
     names = dict.fromkeys(name.rsplit(".", 2)[0] for name in sealed.seal.files_sha256)
     found = []
     for edition in names:
@@ -180,7 +210,36 @@ def _copied(sealed: Sealed, site: Path, *, restricted: bool) -> list[_Edition]:
     return found
 
 
-def _groups(public: Bulletin) -> list[_Found]:
+def _briefings(
+    folder: Path,
+    index: Index,
+    site: Path,
+    *,
+    restricted: bool,
+    addresses: dict[tuple[str, str, str], Mapping[str, str]],
+) -> dict[str, list[_Report]]:
+    """Copy what the site shows of a folder; ``addresses`` learns where the page of a group is, the newest first."""
+    target = f"briefings/{index.programme_id}/{index.as_of}"
+    (site / target).mkdir(parents=True)
+    found: dict[str, list[_Report]] = {}
+    for kind in ("evaluation", "subject", "class", "county", "staff"):
+        for entry in index.entries:
+            if entry.kind != kind or (entry.audience == "restricted" and not restricted):
+                continue
+            files = {
+                code: [(_ENDINGS[ending], f"{target}/{name}") for ending, name in entry.files.get(code, {}).items()]
+                for code in LANGUAGES
+            }
+            for _, address in (x for some in files.values() for x in some):
+                shutil.copy(folder / Path(address).name, site / address)
+            found.setdefault(kind, []).append(_Report(entry.label, entry.audience == "restricted", files))
+            pages = {code: some[0][1] for code, some in files.items() if some and some[0][0] == "HTML"}
+            if entry.audience == "public" and len(pages) == len(LANGUAGES):
+                addresses.setdefault((index.programme_id, kind, entry.id), pages)
+    return found
+
+
+def _groups(public: Bulletin, addresses: Mapping[tuple[str, str, str], Mapping[str, str]]) -> list[_Found]:
     counties = {g.county_id: g.label for g in public.counties}
     subjects = {g.subject_id: g.label for g in public.subjects}
     address = {code: f"{_folder(public)}/all.public.{code}.html" for code in LANGUAGES}
@@ -201,7 +260,15 @@ def _groups(public: Bulletin) -> list[_Found]:
         ]  # fmt: skip
 
     return [
-        _Found(kind, g.label, place(kind, g), values(g), public.number, address)
+        _Found(
+            kind,
+            g.label,
+            place(kind, g),
+            values(g),
+            public.number,
+            address,
+            addresses.get((public.programme_id, kind, g.group_id), address),
+        )
         for kind, groups in (("county", public.counties), ("class", public.classes), ("school", public.schools))
         for g in groups
     ]

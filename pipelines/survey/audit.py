@@ -11,8 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from itertools import product
+from decimal import ROUND_HALF_UP, Decimal
 from math import ceil, floor
 
 from warehouse.errors import BadConfiguration
@@ -150,7 +149,7 @@ def _evaluate(text: str, figures: Mapping[str, Printed]) -> tuple[Decimal, list[
 
     try:
         return value(ast.parse(text, mode="eval").body), names
-    except (SyntaxError, InvalidOperation) as error:
+    except (SyntaxError, ArithmeticError) as error:
         raise BadConfiguration(f"{text!r} cannot be computed") from error
 
 
@@ -203,11 +202,12 @@ def audit_survey(item: str, shares: Sequence[Printed], respondents: int) -> list
             )  # fmt: skip
     total = sum((s.value for s in shares), Decimal(0))
     slack = sum((Decimal(1).scaleb(-s.decimals) / 2 for s in shares), Decimal(0))
-    adds_up = not all(counts) or any(sum(c) == respondents for c in product(*counts))
-    if abs(total - 100) > slack or not adds_up:
-        sums = sorted({sum(c) for c in product(*counts)}) if all(counts) else []
-        told_zh = f"，对应{'或'.join(map(str, sums))}人，而答卷{respondents}份" if sums else ""
-        told_en = f", of {' or '.join(map(str, sums))} people where {respondents} answered" if sums else ""
+    # What a share may stand for is a run of whole numbers, and so is every sum of them.
+    least, most = sum(c[0] for c in counts if c), sum(c[-1] for c in counts if c)
+    if abs(total - 100) > slack or (all(counts) and not least <= respondents <= most):
+        sums = f"{least}" if least == most else f"{least}–{most}"
+        told_zh = f"，对应{sums}人，而答卷{respondents}份" if all(counts) else ""
+        told_en = f", of {sums} people where {respondents} answered" if all(counts) else ""
         found.append(
             Contradiction("sum", [item], f"各级合计{total}%{told_zh}", f"the levels add up to {total}%{told_en}")
         )

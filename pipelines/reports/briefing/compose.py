@@ -89,8 +89,9 @@ class _Report(Composer):
         return self.headline()
 
     def outputs(self, learners: Sequence[LearnerRow]) -> list[Block]:
+        """In restricted editions: a withheld group's would be what the others leave of the whole."""
         v = self.v
-        if not learners:
+        if not learners or not self.is_restricted:
             return []
         sums: list[tuple[str, Value]] = [
             (v["study_mean"], Value.of_points(sum((x.study_s for x in learners), Decimal(0)) / 60 / len(learners), 1)),

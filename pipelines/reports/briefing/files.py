@@ -16,7 +16,7 @@ from pipelines.reports.document import Document
 from pipelines.reports.document.files import FORMATS, LANGUAGES, file_part, write_file
 from warehouse.errors import BadConfiguration
 
-__all__ = ["KINDS", "Entry", "Index", "read_index", "write_briefings", "write_documents"]
+__all__ = ["KINDS", "Entry", "Index", "Make", "read_index", "write_briefings", "write_documents"]
 
 #: Kinds of report, and of which groups there is one each.
 KINDS = ("class", "subject", "county", "staff")

@@ -44,7 +44,7 @@ BRIEFING_WORDS: Mapping[str, Mapping[str, str]] = {
         "featured_all": "Journals and assignments featured", "assignments": "Assignments submitted", "peer_reviews": "Peer reviews",
         "resources": "Resources", "roster": "Learners", "study_min": "Minutes", "last_session": "Last session",
         "tutors": "What tutors did", "experts": "What experts did", "managers": "Managers", "staff_key": "Key", "role": "Role", "of_scope": "Of",
-        "tutor": "Tutor", "expert": "Expert", "manager": "Manager", "announcement": "Announce-ments", "post": "Posts", "reply": "Replies",
+        "tutor": "Tutor", "expert": "Expert", "manager": "Manager", "announcement": "Announcements", "post": "Posts", "reply": "Replies",
         "briefing": "Briefings", "grading": "Gradings", "workshop_activity": "Activities", "photo": "Photos", "article": "Articles",
         "qa_session": "Q&A", "responded": "Posts answered", "response_h": "Hours to answer", "class_pass": "Pass rate",
         "reminders": "Reminders and what they came to", "rule": "Reminder", "channel": "Channel", "sent": "Sent", "reminded": "Enrolments",

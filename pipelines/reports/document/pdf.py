@@ -131,7 +131,8 @@ def _table(table: Table, *, is_said: bool) -> Mapping[str, Any]:
             {
                 "total": row.is_total,
                 "level": row.level,
-                "cells": [{"text": v.text, "shade": v.shade} for v in row.cells],
+                "anchor": row.anchor,
+                "cells": [{"text": v.text, "shade": v.shade, "link": v.link} for v in row.cells],
             }
             for row in shown
         ],

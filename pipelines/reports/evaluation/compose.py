@@ -96,7 +96,7 @@ def read_evaluation(
     ]  # fmt: skip
     return Evaluation(
         public_edition(full, smallest),
-        compute_figures(con, programme, on),
+        compute_figures(con, programme, on, {p.computed for p in published if "+" in p.computed}),
         {s: Label(zh, en) for s, zh, en in rows("select school_stage, label_zh, label_en from reference.school_stages where programme_id = $programme")},  # type: ignore[misc, arg-type]
         [
             (Label(zh, en), first, last)  # type: ignore[arg-type, misc]
@@ -166,6 +166,10 @@ def compose_evaluation(evaluation: Evaluation, language: str, time_zone: str) ->
     return _Composer(evaluation, language, ZoneInfo(time_zone)).document()
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 class _Composer:
     def __init__(self, evaluation: Evaluation, language: str, zone: ZoneInfo) -> None:
         self.e, self.b, self.language, self.zone = evaluation, evaluation.bulletin, language, zone
@@ -201,6 +205,8 @@ class _Composer:
     # -- parts of tables
 
     def label(self, name: str) -> str:
+        if "+" in name:
+            return " + ".join(map(self.label, name.split("+")))
         kind, _, rest = name.partition(":")
         if name in FIGURES:
             return FIGURES[name].of(self.language)
@@ -268,15 +274,18 @@ class _Composer:
     def overview(self) -> list[Block]:
         w = self.w
         names = ["called_up", "participating", "counties", "schools", "classes", "subjects", "tutors", "experts", "topics", "hours", "bulletins"]  # fmt: skip
-        rates = [Row(self._rate(i)) for i in ("participation", "login", "study", "pass", "pass_of_studied", "excellent") if i in self.indicators]  # fmt: skip
         columns = [
             Column(w["figure"], is_number=False), Column(w["numerator"]), Column(w["denominator"]), Column(w["rate"]), Column(w["trace"]),
         ]  # fmt: skip
-        stages = [n for n in self.e.figures if n.startswith("stage:")]
-        return [
-            Heading(w["overview"]), *self.items(w["overview"], names), *self.items(w["stages"], stages),
-            Table(w["rates"], w["rates"], columns, rates), *self.slot("budget"),
-        ]  # fmt: skip
+        stages = [f"stage:{stage}" for stage in self.e.stages]
+        shown = [
+            i
+            for i in ("participation", "login", "study", "pass", "pass_of_studied", "excellent")
+            if i in self.indicators
+        ]
+        tables = [*self.items(w["overview"], names), *self.items(w["stages"], stages)]
+        rates = Table(w["rates"], w["rates"], columns, [Row(self._rate(i)) for i in shown])
+        return [Heading(w["overview"]), *tables, rates, *self.slot("budget")]
 
     def _rate(self, indicator: str) -> list[Value]:
         found = self.e.figures.get(indicator)
@@ -424,6 +433,7 @@ class _Composer:
         for n in numbers:
             columns.append(Column(labels.get(n, Label(str(n), str(n))).of(self.language)))
         columns += [Column(w["top_two"]), Column(w["trace"])]
+        response = self.items(w["of_participating"], ["respondents", "participating"])
         rows = []
         for item, label, counts in self.e.survey:
             whole = sum(counts.values())
@@ -444,8 +454,7 @@ class _Composer:
             )  # fmt: skip
         title = w["survey"]
         return [
-            Heading(title), *self.items(w["of_participating"], ["respondents", "participating"]),
-            Table(title, title, columns, rows, note=w["survey_note"]),
+            Heading(title), *response, Table(title, title, columns, rows, note=w["survey_note"]),
         ]  # fmt: skip
 
     def reflection(self) -> list[Block]:
@@ -478,7 +487,7 @@ class _Composer:
             rows.append(
                 Row(
                     [
-                        Value.of_text(one.label.of(self.language)), Value.of_text(one.where.of(self.language)),
+                        Value.of_text(_capital(one.label.of(self.language))), Value.of_text(one.where.of(self.language)),
                         Value.of_text(one.printed.text), found, Value.of_text(verdict), trace,
                     ]
                 )

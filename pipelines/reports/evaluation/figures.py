@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -80,8 +81,14 @@ def _questions(programme: str, on: date) -> dict[str, str]:
     return found
 
 
-def compute_figures(con: duckdb.DuckDBPyConnection, programme_id: str, on: date) -> dict[str, Computed]:
-    """Every figure by name; indicators by theirs, stages as ``stage:…``, course categories as ``hours:…``."""
+def compute_figures(
+    con: duckdb.DuckDBPyConnection, programme_id: str, on: date, sums: Collection[str] = ()
+) -> dict[str, Computed]:
+    """Every figure by name; indicators by theirs, stages as ``stage:…``, course categories as ``hours:…``.
+
+    Args:
+        sums: names joined by ``+``: figures that are sums of others.
+    """
     questions = _questions(programme_id, on)
     p = "'" + programme_id.replace("'", "''") + "'"
     for (stage,) in con.execute(
@@ -101,6 +108,9 @@ def compute_figures(con: duckdb.DuckDBPyConnection, programme_id: str, on: date)
         where = f"from reference.courses where programme_id = {p} and category_id = {quoted}"
         questions[f"hours:{category}"] = f"select sum(cast(hours as decimal(9, 1))) {where}"
         questions[f"topics:{category}"] = f"select count(*) {where}"
+    for name in sums:
+        if all(part in questions for part in name.split("+")):
+            questions[name] = "select " + " + ".join(f"({questions[part]})" for part in name.split("+"))
     found = {}
     for name, sql in questions.items():
         (value,) = con.execute(sql).fetchone() or (None,)

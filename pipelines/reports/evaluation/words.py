@@ -77,7 +77,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "printed": "印发值", "recomputed": "重算值", "same": "一致", "differs": "不一致", "where": "位置", "cannot": "事件不能得知",
         "published_note": "印发值为原报告所印文字。", "no_published": "项目包中没有已印发的数字。", "rule": "规则", "which": "涉及", "why": "算式",
         "grim": "没有整数能得此占比", "quotient": "不等于分子除以分母", "relation": "应有的关系不成立", "sum": "各部分之和不符", "no_contradictions": "未发现。",
-        "how": "如何重算", "stages": "按学段", "teams": "团队", "outputs": "学员产出", "withheld": "不足{n}人", "simulated_note": "学员为模拟数据，重算值按真实总数模拟而来。",
+        "how": "如何重算", "stages": "按学段", "teams": "团队", "outputs": "学员产出", "withheld": "不足{n}人", "simulated_note": "重算值来自按真实总数所作的模拟。",
     },
     "en": {
         "what": "Evaluation report", "slot_empty": "(for the programme office to fill in; no event tells it)",
@@ -100,6 +100,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "which": "About", "why": "Arithmetic", "grim": "no whole number gives this share", "quotient": "not numerator ÷ denominator",
         "relation": "what should hold does not", "sum": "the parts do not add up", "no_contradictions": "None was found.",
         "how": "How it is computed again", "stages": "By school stage", "teams": "Teams", "outputs": "What learners made", "withheld": "fewer than {n}",
-        "simulated_note": "The learners are simulated; what is computed comes from a simulation of the real totals.",
+        "simulated_note": "What is computed comes from a simulation of the real totals.",
     },
 }  # fmt: skip

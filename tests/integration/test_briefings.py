@@ -1,0 +1,329 @@
+"""Briefings, packs, the evaluation report and reminders: what they say, to whom, and that every figure can be had again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import openpyxl
+import pytest
+from pypdf import PdfReader
+
+from ingest.packs import Pack
+from ingest.sources.simulate.names import invented_people
+from pipelines import steps
+from pipelines.reminders import COLUMNS, read_sent, sent_events
+from pipelines.reports.briefing.compose import class_briefing, county_pack, staff_activity, subject_briefing
+from pipelines.reports.briefing.files import read_index, write_briefings
+from pipelines.reports.briefing.read import Standing, read_standing
+from pipelines.reports.bulletin.editions import public_edition
+from pipelines.reports.bulletin.model import Label, Share
+from pipelines.reports.document import Document, Table
+from pipelines.reports.document.files import file_part
+from pipelines.reports.document.html import render_html
+from pipelines.reports.document.markdown import render_markdown
+from pipelines.reports.document.pdf import render_pdf
+from pipelines.reports.document.xlsx import render_xlsx
+from pipelines.reports.evaluation.compose import Evaluation, compose_evaluation, read_evaluation
+from pipelines.settings import Settings
+from pipelines.trace import parse_figure, trace
+from pipelines.workspace import Workspace
+from tests.conftest import ROOT
+from tests.warehouse_help import raw_records
+from warehouse.build import BuildOptions
+from warehouse.errors import BadConfiguration, BadSource
+from warehouse.query import connect
+
+P = "tianshui-2017"
+ZONE = "Asia/Shanghai"
+ON = date(2017, 11, 27)
+GOLDEN = ROOT / "tests" / "golden" / "briefings"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    home = tmp_path_factory.mktemp("briefings")
+    made = Workspace(Settings.from_environment({"XUEQING_HOME": str(home)}))
+    steps.run_simulation(made, P, seed=1, scale=1, faults=True, fraction=0.02)
+    steps.run_sink(made)
+    steps.build(made, BuildOptions())
+    return made
+
+
+@pytest.fixture(scope="module")
+def standing(workspace: Workspace) -> Standing:
+    with connect(workspace.warehouse.published) as con:
+        found = read_standing(con, P, ON)
+    return replace(found, bulletin=replace(found.bulletin, build_id="BUILD", definitions_digest="DEFINITIONS"))
+
+
+@pytest.fixture(scope="module")
+def evaluation(workspace: Workspace, packs: dict[str, Pack]) -> Evaluation:
+    with connect(workspace.warehouse.published) as con:
+        found = read_evaluation(con, packs[P])
+    return replace(found, bulletin=replace(found.bulletin, build_id="BUILD", definitions_digest="DEFINITIONS"))
+
+
+@pytest.fixture(scope="module")
+def reports(standing: Standing, evaluation: Evaluation) -> dict[str, Document]:
+    full, public = standing.bulletin, public_edition(standing.bulletin, 10)
+    largest = max(full.classes, key=lambda g: g.participating or 0).group_id
+    small = public_edition(full, 2)
+    made = {}
+    for code in ("zh", "en"):
+        made[f"class.restricted.{code}"] = class_briefing(standing, full, largest, code, ZONE)
+        made[f"class.public.{code}"] = class_briefing(standing, small, largest, code, ZONE)
+        made[f"subject.restricted.{code}"] = subject_briefing(standing, full, "chinese", code, ZONE)
+        made[f"subject.public.{code}"] = subject_briefing(standing, public, "chinese", code, ZONE)
+        made[f"county.restricted.{code}"] = county_pack(standing, full, "qinzhou", code, ZONE)
+        made[f"county.public.{code}"] = county_pack(standing, public, "qinzhou", code, ZONE)
+        made[f"staff.restricted.{code}"] = staff_activity(standing, code, ZONE)
+        made[f"evaluation.public.{code}"] = compose_evaluation(evaluation, code, ZONE)
+    assert all(made.values())
+    return {name: document for name, document in made.items() if document is not None}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["class.restricted.zh", "class.public.en", "subject.restricted.en", "subject.public.zh", "county.restricted.zh",
+     "county.public.en", "staff.restricted.en", "evaluation.public.zh", "evaluation.public.en"],
+)  # fmt: skip
+def test_the_text_is_as_it_was(reports: dict[str, Document], name: str) -> None:
+    """Golden files; delete one and run this to write it anew, then read what it says."""
+    text = render_markdown(reports[name])
+    file = GOLDEN / f"{name}.md"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        pytest.fail(f"{file} was written; read it, and run again")
+    assert text == file.read_text(encoding="utf-8")
+
+
+def test_every_report_renders_in_every_format_without_network_or_formulas(reports: dict[str, Document]) -> None:
+    for name, document in reports.items():
+        html = render_html(document)
+        assert not re.search(r"(src|href)=\"https?:", html), name
+        assert ("模拟" if name.endswith("zh") else "simulated") in html
+        anchors, links = set(re.findall(r' id="([^"]+)"', html)), re.findall(r'href="#([^"]+)"', html)
+        assert set(links) <= anchors, name
+        pages = PdfReader(BytesIO(render_pdf(document))).pages
+        assert re.sub(r"\s", "", pages[0].extract_text()).startswith(re.sub(r"\s", "", document.title)[:12])
+        book = openpyxl.load_workbook(BytesIO(render_xlsx(document)))
+        assert not [c for s in book.worksheets for row in s.iter_rows() for c in row if c.data_type == "f"], name
+
+
+def test_public_reports_name_no_person(reports: dict[str, Document], standing: Standing) -> None:
+    people = {x.enrolment_id for x in standing.learners} | {x.staff_key for x in standing.staff}
+    assert len(people) > 150
+    for name, document in reports.items():
+        found = [p for p in people if p in render_html(document)]
+        assert bool(found) == ("restricted" in name), (name, found[:3])
+
+
+def test_public_editions_withhold_what_the_bulletin_does(standing: Standing) -> None:
+    public = public_edition(standing.bulletin, 10)
+    withheld = {g.group_id for g in standing.bulletin.classes} - {g.group_id for g in public.classes}
+    assert withheld
+    for class_id in withheld:
+        assert class_briefing(standing, public, class_id, "en", ZONE) is None
+    hidden = [g.group_id for g in public.subjects if g.participating is None]
+    assert hidden
+    assert subject_briefing(standing, public, hidden[0], "en", ZONE) is None
+
+
+def table(document: Document, start: str) -> Table:
+    return next(b for b in document.blocks if isinstance(b, Table) and b.name.startswith(start))
+
+
+def test_a_packs_levels_add_up_and_open_down_to_the_learner(reports: dict[str, Document], standing: Standing) -> None:
+    rows = table(reports["county.restricted.en"], "Down to the learner").rows
+    numbers = [[v.number for v in row.cells] for row in rows]
+    own = [x for x in standing.learners if x.county_id == "qinzhou"]
+    assert Counter(r.level for r in rows)[3] == len(own)
+    for level in (0, 1, 2):
+        for i, row in enumerate(rows):
+            if row.level == level:
+                end = next((k for k in range(i + 1, len(rows)) if rows[k].level <= level), len(rows))
+                inside = [numbers[k] for k in range(i + 1, end) if rows[k].level == level + 1]
+                for column in (1, 2, 3, 5, 7, 9):
+                    assert numbers[i][column] == sum(n[column] or 0 for n in inside), (level, column)
+    sheet = openpyxl.load_workbook(BytesIO(render_xlsx(reports["county.restricted.en"])))["Down to the learner"]
+    levels = [sheet.row_dimensions[line].outline_level for line in range(3, sheet.max_row + 1)]
+    assert set(levels) == {0, 1, 2, 3}
+    assert sheet.row_dimensions[3 + levels.index(3)].hidden
+    assert not sheet.sheet_properties.outlinePr.summaryBelow
+
+
+def test_the_learners_of_a_standing_are_those_of_its_figures(standing: Standing) -> None:
+    whole = standing.bulletin.whole
+    assert len(standing.learners) == whole.participating
+    for name, column in (("login", "has_logged_in"), ("study", "has_studied"), ("pass", "has_passed")):
+        assert sum(getattr(x, column) for x in standing.learners) == whole.shares[name].numerator
+    for (kind, group), components in standing.components.items():
+        own = [x for x in standing.learners if x.group(kind) == group]
+        assert sum(c.points_sum for c in components) == sum(x.points or 0 for x in own)
+
+
+def test_files_are_listed_and_ids_are_no_paths(standing: Standing, tmp_path: Path) -> None:
+    hostile = "../../etc/passwd"
+    bulletin = standing.bulletin
+    subjects = [replace(g, group_id=hostile, label=Label(hostile, hostile)) if g.group_id == "chinese" else g for g in bulletin.subjects]  # fmt: skip
+    odd = replace(standing, bulletin=replace(bulletin, subjects=subjects))
+    folder, entries = write_briefings(tmp_path, odd, time_zone=ZONE, kinds=["subject"], ids=[hostile], formats=["html"])
+    names = {f.name for f in folder.iterdir()}
+    assert names == {"index.json", *(f"subject.{file_part(hostile)}.{a}.{c}.html" for a in ("public", "restricted") for c in ("zh", "en"))}  # fmt: skip
+    assert {p for p in tmp_path.rglob("*") if p.is_file()} == {folder / n for n in names}
+    for file in folder.glob("*.restricted.*"):
+        assert file.stat().st_mode & 0o077 == 0
+    # What is written later is added to the list.
+    write_briefings(tmp_path, standing, time_zone=ZONE, kinds=["staff"], formats=["md"])
+    index = read_index(folder)
+    assert index is not None
+    assert [(e.kind, e.audience) for e in index.entries] == [("subject", "public"), ("subject", "restricted"), ("staff", "restricted")]  # fmt: skip
+    assert index.is_simulated
+    assert entries == index.entries[:2]
+    with pytest.raises(BadConfiguration, match="there is no subject nowhere; there are: "):
+        write_briefings(tmp_path, standing, time_zone=ZONE, kinds=["subject"], ids=["nowhere"])
+
+
+def test_every_trace_gives_its_figure_again(workspace: Workspace, evaluation: Evaluation) -> None:
+    with connect(workspace.warehouse.published) as con:
+        for figure in evaluation.figures.values():
+            if isinstance(figure.value, Share):
+                found = trace(con, parse_figure(figure.trace))
+                assert figure.value == Share(found.numerator_count, found.denominator_count), figure.name
+                assert found.reconciles
+            else:
+                (value,) = con.execute(figure.trace).fetchone() or (None,)
+                assert value == figure.value, figure.name
+        rows = table(compose_evaluation(evaluation, "en", ZONE), "12. Traces").rows
+        assert len(rows) > 50
+        for row in rows:
+            command, kind, what = shlex.split(row.cells[2].text)
+            assert command == "xueqing"
+            if kind == "sql":
+                assert con.execute(what).fetchall(), what
+            else:
+                assert trace(con, parse_figure(what)).reconciles
+    # Every figure of every table leads to one of them.
+    document = compose_evaluation(evaluation, "zh", ZONE)
+    anchors = {row.anchor for b in document.blocks if isinstance(b, Table) for row in b.rows if row.anchor}
+    linked = {v.link for b in document.blocks if isinstance(b, Table) for row in b.rows for v in row.cells if v.link}
+    assert linked == anchors
+
+
+def test_the_survey_table_is_an_independent_count(workspace: Workspace, evaluation: Evaluation) -> None:
+    counted: Counter[tuple[str, int]] = Counter()
+    seen = set()
+    for record in raw_records(workspace.settings.home / "log.sqlite"):
+        body = json.loads(record.value) if b'"survey.answered"' in record.value else None
+        if body and body["event_id"] not in seen:
+            seen.add(body["event_id"])
+            counted.update(body["payload"]["answers"].items())
+    told = {(item, level): n for item, _, counts in evaluation.survey for level, n in counts.items()}
+    assert told == counted
+    assert len(evaluation.survey) == 11
+
+
+def test_the_published_reports_contradictions_are_found_by_rule(evaluation: Evaluation) -> None:
+    found = {(c.rule, *c.figures) for c in evaluation.contradictions}
+    assert {
+        ("grim", "pass_rate", "participating_learners"),
+        ("quotient", "pass_rate_offline", "passed_learners", "participating_learners"),
+        ("relation", "pass_rate", "pass_rate_offline"),
+        ("relation", "assessed_hours", "planned_hours"),
+        ("grim", "item-5"),
+        ("sum", "item-5"),
+        ("sum", "item-7"),
+    } <= found
+    assert not [c for c in found if c[-1] in ("item-1", "item-6", "item-11", "study_rate", "login_rate")]
+
+
+def test_slots_are_told_apart_and_filled_from_the_pack(workspace: Workspace, packs: dict[str, Pack]) -> None:
+    pack = packs[P]
+    told = replace(
+        pack, files={**pack.files, "narrative.csv": b"slot,text_zh,text_en\nbudget,\xe4\xb8\x87\xe5\x85\x83,Enough\n"}
+    )
+    with connect(workspace.warehouse.published) as con:
+        text = render_html(compose_evaluation(read_evaluation(con, told), "en", ZONE))
+    assert '<p class="slot"><b>Budget</b> Enough</p>' in text
+    assert text.count("for the programme office to fill in") == 14
+
+
+def test_reminders_go_out_once_and_come_back_as_events(
+    workspace: Workspace, packs: dict[str, Pack], tmp_path: Path
+) -> None:
+    file = tmp_path / "out" / "reminders.csv"
+    written, without = steps.write_reminders(workspace, P, ON, file, "zh", rule=None, phones=True)
+    assert (without, file.stat().st_mode & 0o077) == (0, 0)
+    with file.open(encoding="utf-8-sig", newline="") as source:
+        rows = list(csv.DictReader(source))
+    assert len(rows) == written > 10
+    with connect(workspace.warehouse.published) as con:
+        warned = {
+            (w, e): n
+            for w, e, n in con.execute(
+                "select warning, enrolment_id, measured_count from rpt_warnings where as_of_on = ? and programme_id = ?",
+                [ON, P],
+            ).fetchall()
+        }
+        sent = con.execute(
+            "select rule_id, enrolment_id, count(*), max(valid_from_on) from fct_reminders where valid_from_on <= ? group by all",
+            [ON],
+        ).fetchall()
+    rules = {r["rule_id"]: r for r in packs[P].tables["reminders"]}
+    before = {(rule, e): (n, last) for rule, e, n, last in sent}
+    expected = {
+        (name, e)
+        for name, rule in rules.items()
+        for w, e in warned
+        if w == rule["warning"]
+        and before.get((name, e), (0, None))[0] < int(rule["quota_count"])
+        and (before.get((name, e), (0, None))[1] is None or (ON - before[name, e][1]).days > int(rule["quiet_days"]))
+    }
+    assert {(r["rule_id"], r["enrolment_id"]) for r in rows} == expected
+    phones = {key: details["phone"] for key, _, details in invented_people(1, [r["learner_key"] for r in rows])}
+    assert all(re.fullmatch(r"100\d{8}", r["phone"]) for r in rows)
+    assert len(phones) == len({r["learner_key"] for r in rows})
+    assert all(str(warned[rules[r["rule_id"]]["warning"], r["enrolment_id"]]) in r["text"] for r in rows)
+
+    # Half of them were sent. Told twice, they count once.
+    kept = tmp_path / "sent.csv"
+    with kept.open("w", encoding="utf-8-sig", newline="") as out:
+        writer = csv.DictWriter(out, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows[::2])
+    assert steps.record_reminders(workspace, kept) == len(rows[::2])
+    assert steps.record_reminders(workspace, kept) == 0
+    one = read_sent(kept)[:1]
+    assert sent_events(one, datetime.now(UTC))[0].value != b""
+    workspace.log.append(sent_events(one, datetime.now(UTC) + timedelta(seconds=1)))
+    steps.run_sink(workspace)
+    for stored in Path(workspace.settings.lake).rglob("*.parquet"):
+        assert rows[0]["phone"].encode() not in stored.read_bytes()
+    kept.write_text("a,b\n1,2\n")
+    with pytest.raises(BadSource, match="has no column programme_id"):
+        steps.record_reminders(workspace, kept)
+
+
+def test_a_class_of_one_and_a_programme_without_staff(standing: Standing) -> None:
+    one = standing.learners[0]
+    alone = [replace(g, participating=1) for g in standing.bulletin.classes if g.group_id == one.class_id]
+    odd = replace(
+        standing, learners=[one], staff=[], weeks={}, components={}, reminders=[],
+        bulletin=replace(standing.bulletin, classes=alone, learners=[], warnings=[]),
+    )  # fmt: skip
+    for code in ("zh", "en"):
+        document = class_briefing(odd, odd.bulletin, str(one.class_id), code, ZONE)
+        assert document is not None
+        for render in (render_html, render_pdf, render_xlsx, render_markdown):
+            assert render(document)
+            assert render(staff_activity(odd, code, ZONE))
+    assert class_briefing(odd, public_edition(odd.bulletin, 10), str(one.class_id), "en", ZONE) is None
