@@ -32,8 +32,10 @@ $(VENV)/installed-dagster: requirements/dagster.txt $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dagster.txt
 	@touch $@
 
+# The Open University's dataset is taken along where it is: make demo OULAD=folder
+OULAD ?= $(wildcard $(or $(XUEQING_SHARED_DATA),../shared/data)/oulad)
 demo: $(VENV)/installed
-	@$(BIN)/xueqing demo
+	@$(BIN)/xueqing demo $(if $(OULAD),--oulad $(OULAD))
 
 PORT ?= 3000
 dagster: $(VENV)/installed-dagster

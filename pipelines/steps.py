@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import os
+import signal
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from multiprocessing import get_context
 from pathlib import Path
 
 from ingest.definitions import reference_tables
@@ -18,13 +21,14 @@ from pipelines.reminders import due, read_sent, sent_events, write_due
 from pipelines.reports.briefing import files as briefings
 from pipelines.reports.briefing.read import read_standing
 from pipelines.reports.bulletin.model import Label
-from pipelines.reports.bulletin.read import read_bulletin
+from pipelines.reports.bulletin.read import calendar, read_bulletin
 from pipelines.reports.bulletin.sealing import Sealed, issue, read_sealed
 from pipelines.reports.document.files import FORMATS
 from pipelines.reports.evaluation.compose import compose_evaluation, read_evaluation
 from pipelines.reports.page import write_pages
 from pipelines.reports.site import issued, write_site
 from pipelines.reports.status import StatusReport, read_status
+from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 from warehouse.build import BuildOptions, BuildReport
 from warehouse.dbt import Node
@@ -35,12 +39,14 @@ __all__ = [
     "data_docs",
     "is_simulation_unfinished",
     "issue_bulletin",
+    "issue_bulletins",
     "published",
     "record_reminders",
     "run_simulation",
     "run_sink",
     "status_pages",
     "status_report",
+    "unsealed",
     "write_briefings",
     "write_evaluation",
     "write_pages_of_site",
@@ -51,6 +57,8 @@ __all__ = [
 #: Events a commit of the embedded log.
 APPEND_BATCH = 10_000
 _UNFINISHED = "simulation-unfinished"
+#: Bulletins side by side at most: each takes some 700 MB.
+_WORKERS = 2
 
 
 def run_simulation(
@@ -139,6 +147,18 @@ def build(workspace: Workspace, options: BuildOptions, gate: QualityGate | None 
 
 def issue_bulletin(workspace: Workspace, programme_id: str, number: int, smallest: int = 10) -> tuple[Sealed, bool]:
     """Issue a bulletin with all its editions; returns it, and whether it had been sealed before."""
+    was_sealed = read_sealed(workspace.settings.bulletins, programme_id, number) is not None
+    with progress() as bar:
+        task = bar.add_task(f"Bulletin {number}", total=None)
+        done = _issue(workspace, programme_id, number, smallest, lambda file: bar.advance(task))
+        files = len(done.seal.files_sha256)
+        bar.update(task, total=files, completed=files)
+    return done, was_sealed
+
+
+def _issue(
+    workspace: Workspace, programme_id: str, number: int, smallest: int, report: Callable[[str], None]
+) -> Sealed:
     root = workspace.settings.bulletins
     sealed = read_sealed(root, programme_id, number)
     if sealed is None:
@@ -146,13 +166,48 @@ def issue_bulletin(workspace: Workspace, programme_id: str, number: int, smalles
             bulletin = read_bulletin(con, programme_id, number)
     else:
         bulletin = sealed.bulletin
-    with progress() as bar:
-        task = bar.add_task(f"Bulletin {number}", total=16 * (1 + len(bulletin.counties)))
-        done = issue(
-            root, bulletin, time_zone=workspace.time_zone(programme_id), smallest=smallest,
-            sealed_at=datetime.now(UTC), report=lambda file: bar.advance(task),
-        )  # fmt: skip
-    return done, sealed is not None
+    return issue(
+        root, bulletin, time_zone=workspace.time_zone(programme_id), smallest=smallest, sealed_at=datetime.now(UTC), report=report
+    )  # fmt: skip
+
+
+def unsealed(workspace: Workspace, programme_id: str, *, last: int | None = None) -> list[int]:
+    """Numbers of the calendar's bulletins that were not issued yet, of the ``last`` so many of them."""
+    with connect(workspace.warehouse.published) as con:
+        numbers = [one.number for one in calendar(con, programme_id)]
+    root = workspace.settings.bulletins
+    return [n for n in numbers[-last if last else 0 :] if read_sealed(root, programme_id, n) is None]
+
+
+def issue_bulletins(
+    workspace: Workspace, programme_id: str, numbers: Sequence[int], smallest: int = 10
+) -> list[tuple[Sealed, bool]]:
+    """As :func:`issue_bulletin` for several, side by side in processes of their own."""
+    if len(numbers) < 2:
+        return [issue_bulletin(workspace, programme_id, n, smallest) for n in numbers]
+    root = workspace.settings.bulletins
+    before = {n for n in numbers if read_sealed(root, programme_id, n) is not None}
+    # A calendar's worth of charts and pages is a minute of one core.
+    with (
+        get_context("spawn").Pool(min(os.cpu_count() or 1, len(numbers), _WORKERS), _ignore_interrupts) as pool,
+        progress() as bar,
+    ):
+        task = bar.add_task("Bulletins", total=len(numbers))
+        work = [(workspace.settings, programme_id, n, smallest) for n in numbers]
+        for _ in pool.imap_unordered(_issue_apart, work):
+            bar.advance(task)
+    found = [(read_sealed(root, programme_id, n), n in before) for n in numbers]
+    return [(sealed, was) for sealed, was in found if sealed is not None]
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C ends the pool, and the pool its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _issue_apart(work: tuple[Settings, str, int, int]) -> None:
+    settings, programme_id, number, smallest = work
+    _issue(Workspace(settings), programme_id, number, smallest, lambda file: None)
 
 
 def write_briefings(

@@ -61,15 +61,14 @@ def issue_(
         ),
     ] = 10,
 ) -> None:
-    """Write every edition (whole: public, restricted; each county's) as HTML, PDF, XLSX and Markdown, in both languages.
+    """Write every edition (of the whole and of each county, public and restricted) as HTML, PDF, XLSX and Markdown, in both languages.
 
     A bulletin is sealed when it is issued: issuing it again writes the same bytes, whatever the events say by then
     (`xueqing bulletin restate` tells what has changed). Restricted editions name enrolments and are readable by their
     owner only.
     """
     workspace = Workspace(Settings.from_environment())
-    for number in numbers:
-        done, was_sealed = steps.issue_bulletin(workspace, programme, number, smallest)
+    for done, was_sealed in steps.issue_bulletins(workspace, programme, numbers, smallest):
         again = f" (as sealed at {done.seal.sealed_at:%Y-%m-%d %H:%M} UTC)" if was_sealed else ""
         output.print(f"{done.folder}{again}", soft_wrap=True)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ingest.sink import SinkOptions
-from pipelines import steps
+from pipelines import imports, steps
 from pipelines.commands.options import Language, Memory
 from pipelines.console import default_language, errors, output
 from pipelines.reports.terminal import print_status
@@ -22,6 +22,7 @@ from warehouse.errors import BadConfiguration
 __all__ = ["register"]
 
 _DEMO = "tianshui-2017"
+_OPEN_UNIVERSITY = "open-university"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +35,17 @@ def register(app: typer.Typer) -> None:
     app.command()(docs)
 
 
-def demo(language: Language = None) -> None:
-    """Simulate the 2017 programme and take it from events to published rates.
+def demo(
+    oulad: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the Open University's dataset (CSV, plain or .gz), to be taken along."),
+    ] = None,
+    language: Language = None,
+) -> None:
+    """Simulate the 2017 programme and take it from events to rates, bulletins, briefings, the evaluation report and a site.
 
     Everything goes into the home folder (./xueqing-data, or XUEQING_HOME). A second run
-    reuses what is there.
+    reuses what is there. The site's start page is the last line printed.
     """
     workspace = Workspace(Settings.from_environment())
     lang = language or default_language()
@@ -51,12 +58,25 @@ def demo(language: Language = None) -> None:
         steps.run_simulation(workspace, _DEMO, seed=1, scale=1, faults=False)
     else:
         errors.print("The log has events already; they are reused.")
+    imported = workspace.settings.home / "oulad-imported"
+    if oulad is not None and not imported.exists():
+        imports.import_oulad(workspace, oulad)
+        imported.touch()
     steps.run_sink(workspace)
-    steps.build(workspace, BuildOptions())
+    is_new = steps.build(workspace, BuildOptions()).is_new
     report = steps.status_report(workspace, _DEMO, None, lang)
     print_status(output, report, lang)
-    page = steps.write_status_pages(workspace, _DEMO, None, lang)
-    errors.print(f"Done in {time.perf_counter() - started:.0f} s. Ask it anything: xueqing sql. The page:")
+    # Of the programme's weeks all bulletins, of the Open University's years the last.
+    steps.issue_bulletins(workspace, _DEMO, steps.unsealed(workspace, _DEMO))
+    if oulad is not None:
+        steps.issue_bulletins(workspace, _OPEN_UNIVERSITY, steps.unsealed(workspace, _OPEN_UNIVERSITY, last=1))
+    if is_new or not workspace.settings.briefings.exists():
+        steps.write_briefings(workspace, _DEMO, None, audiences=["public"], formats=["html", "pdf", "xlsx"])
+        steps.write_evaluation(workspace, _DEMO, None)
+    page = steps.write_pages_of_site(workspace, lang)
+    errors.print(
+        f"Done in {time.perf_counter() - started:.0f} s. Ask it anything: xueqing sql. The site (xueqing site --open):"
+    )
     output.print(str(page), soft_wrap=True)
 
 

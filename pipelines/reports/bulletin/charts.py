@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import altair as alt
 
@@ -21,7 +23,8 @@ _DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3]]
 def _svg(chart: alt.TopLevelMixin) -> str:
     import vl_convert  # half a second to import
 
-    svg: str = vl_convert.vegalite_to_svg(chart.to_json())
+    # Not validated: what is drawn is fixed here, and looking it through costs as long as drawing it.
+    svg: str = vl_convert.vegalite_to_svg(chart.to_json(validate=False))
     return svg
 
 
@@ -54,7 +57,7 @@ def pace_svg(
     data = [{"on": p.on.isoformat(), "rate": _percent(p), "series": actual} for p in points] + [
         {"on": on.isoformat(), "rate": float(ratio * 100), "series": needed} for on, ratio in pace
     ]
-    return _lines(data, [actual, needed], axis)
+    return _lines(json.dumps(data), (actual, needed), axis)
 
 
 def lines_svg(points: Sequence[TrendPoint], indicators: Mapping[str, str], *, axis: str) -> str:
@@ -64,12 +67,14 @@ def lines_svg(points: Sequence[TrendPoint], indicators: Mapping[str, str], *, ax
         for p in points
         if p.indicator in indicators
     ]
-    return _lines(data, list(indicators.values()), axis)
+    return _lines(json.dumps(data), tuple(indicators.values()), axis)
 
 
-def _lines(data: Sequence[Mapping[str, object]], series: Sequence[str], axis: str) -> str:
+# Editions of a bulletin share their charts: a county's public one has those of its restricted one.
+@lru_cache(maxsize=64)
+def _lines(data: str, series: tuple[str, ...], axis: str) -> str:
     chart = (
-        alt.Chart(alt.Data(values=data))  # type: ignore[no-untyped-call]
+        alt.Chart(alt.Data(values=json.loads(data)))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2.5)
         .encode(
             x=alt.X("on:T", title=None, axis=alt.Axis(format="%m-%d", labelAngle=0, tickCount=8)),
@@ -95,16 +100,21 @@ def county_trends_svg(
         for p in points
         if p.county_id in labels and p.indicator in indicators
     ]
+    return _facets(json.dumps(data), tuple(labels.values()), tuple(indicators.values()), axis)
+
+
+@lru_cache(maxsize=64)
+def _facets(data: str, counties: tuple[str, ...], series: tuple[str, ...], axis: str) -> str:
     chart = (
-        alt.Chart(alt.Data(values=data))  # type: ignore[no-untyped-call]
+        alt.Chart(alt.Data(values=json.loads(data)))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2)
         .encode(
             x=alt.X("on:T", title=None, axis=alt.Axis(format="%m-%d", labelAngle=0, tickCount=4)),
             y=alt.Y("rate:Q", title=axis, scale=alt.Scale(domain=[0, 100])),
-            facet=alt.Facet("county:N", columns=3, sort=list(labels.values()), title=None),
-            **_series(list(indicators.values())),
+            facet=alt.Facet("county:N", columns=3, sort=list(counties), title=None),
+            **_series(series),
         )
-        .properties(width=205 if len(labels) > 1 else 640, height=120)
+        .properties(width=205 if len(counties) > 1 else 640, height=120)
     )
     return _svg(_configured(chart))
 
