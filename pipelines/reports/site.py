@@ -26,7 +26,7 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
         "restricted": "本站含内部版，涉及学员信息，请勿公开。",
         "simulated": "学员为模拟数据：人物虚构，总数真实。",
         "status": "学情总览（最新）", "bulletin": "学情通报第{number}期：{title}", "as_of": "数据截至{as_of}，{issued}印发",
-        "edition": {"public": "{county}，公开版", "restricted": "{county}，内部版"}, "whole": "全项目",
+        "edition": {"public": "{county}，公开版", "restricted": "{county}，内部版"}, "whole": "全项目", "counties": "各分册（{n}）",
         "briefings": "简报与数据包（数据截至{as_of}）", "public": "公开版", "private": "内部版",
         "reports": {"evaluation": "自评报告", "subject": "学科简报", "class": "班级简报", "county": "区县数据包", "staff": "辅导教师与专家"},
         "find": "按区县、班级、学校查找", "find_label": "输入名称，如区县名或班级号；可用空格分开多个词", "found": "共{n}个",
@@ -39,6 +39,7 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
         "simulated": "The learners are simulated: invented people, real totals.",
         "status": "Status, the newest", "bulletin": "Bulletin no. {number}: {title}", "as_of": "As of {as_of}, issued {issued}",
         "edition": {"public": "{county}, public edition", "restricted": "{county}, restricted edition"}, "whole": "Whole programme",
+        "counties": "Editions of parts ({n})",
         "briefings": "Briefings and data packs as of {as_of}", "public": "public", "private": "restricted",
         "reports": {"evaluation": "Evaluation report", "subject": "Subject briefings", "class": "Class briefings",
                     "county": "County data packs", "staff": "Tutors and experts"},
@@ -195,9 +196,11 @@ def _copied(sealed: Sealed, site: Path, *, restricted: bool) -> list[_Edition]:
     folder = _folder(sealed.bulletin)
     (site / folder).mkdir(parents=True)
     counties = {file_part(g.county_id): g.label for g in sealed.bulletin.counties if g.county_id}
-    names = dict.fromkeys(name.rsplit(".", 2)[0] for name in sealed.seal.files_sha256)
+    # The whole first, then the counties as the bulletin has them.
+    order = {name: place for place, name in enumerate(["all", *counties])}
+    names = {name.rsplit(".", 2)[0] for name in sealed.seal.files_sha256}
     found = []
-    for edition in names:
+    for edition in sorted(names, key=lambda n: (order.get(n.rsplit(".", 1)[0], len(order)), n)):
         county, audience = edition.rsplit(".", 1)
         if audience == "restricted" and not restricted:
             continue

@@ -38,6 +38,13 @@ def _configured(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     return configured
 
 
+def _days(data: str, ticks: int) -> alt.Axis:
+    """An axis of dates; over more than a year it says which year."""
+    days = [date.fromisoformat(row["on"]) for row in json.loads(data)]
+    is_long = bool(days) and (max(days) - min(days)).days > 366
+    return alt.Axis(format="%Y-%m" if is_long else "%m-%d", labelAngle=0, tickCount=ticks)
+
+
 def _percent(point: TrendPoint) -> float:
     return float(percent(point.share.numerator or 0, point.share.denominator or 1))
 
@@ -77,7 +84,7 @@ def _lines(data: str, series: tuple[str, ...], axis: str) -> str:
         alt.Chart(alt.Data(values=json.loads(data)))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2.5)
         .encode(
-            x=alt.X("on:T", title=None, axis=alt.Axis(format="%m-%d", labelAngle=0, tickCount=8)),
+            x=alt.X("on:T", title=None, axis=_days(data, 8)),
             y=alt.Y("rate:Q", title=axis, scale=alt.Scale(domain=[0, 100])),
             **_series(series),
         )
@@ -109,7 +116,7 @@ def _facets(data: str, counties: tuple[str, ...], series: tuple[str, ...], axis:
         alt.Chart(alt.Data(values=json.loads(data)))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("on:T", title=None, axis=alt.Axis(format="%m-%d", labelAngle=0, tickCount=4)),
+            x=alt.X("on:T", title=None, axis=_days(data, 4)),
             y=alt.Y("rate:Q", title=axis, scale=alt.Scale(domain=[0, 100])),
             facet=alt.Facet("county:N", columns=3, sort=list(counties), title=None),
             **_series(series),

@@ -386,7 +386,7 @@ class _Composer:
         if issues:
             title = FIGURES["bulletins"].of(self.language)
             found.append(Table(title, title, calendar_columns, issues))
-        awards = self.items(self.bw["featured"], ["awarded", "staff_awarded", "reminders"], zeros=False)
+        awards = self.items(w["awards"], ["awarded", "staff_awarded", "reminders"], zeros=False)
         return [*found, *awards, *self.slot("contests")]
 
     def school_based(self) -> list[Block]:
@@ -470,7 +470,7 @@ class _Composer:
             return [Heading(title), Paragraph(w["no_published"])]
         columns = [
             Column(w["item"], is_number=False), Column(w["where"], is_number=False), Column(w["printed"]), Column(w["recomputed"]),
-            Column(" ", is_number=False), Column(w["trace"]),
+            Column(w["verdict"], is_number=False), Column(w["trace"]),
         ]  # fmt: skip
         rows = []
         for one in self.e.published:
