@@ -88,14 +88,32 @@ def test_the_demo_prints_the_published_rates_and_says_they_are_simulated(demo: t
     assert "simulated" in output
     for text in ("6,983", "6,958", "6,888", "100.00 %", "99.64 %", "98.99 %"):
         assert text in output, text
-    page = Path(output.strip().splitlines()[-1])
-    assert page.is_file()
+    start = Path(output.strip().splitlines()[-1])
+    assert start == home / "site" / "index.html"
+    assert "simulated" in start.read_text(encoding="utf-8")
+    page = start.with_name(f"status-{PROGRAMME}.en.html")
     html = page.read_text(encoding="utf-8")
     assert "<svg" in html
     assert "98.99 %" in html
     # Self-contained: nothing is loaded from anywhere.
     assert "http" not in html.replace("http://www.w3.org", "")
     assert "模拟数据" in (home / "reports" / f"status-{PROGRAMME}.zh.html").read_text(encoding="utf-8")
+
+
+def test_the_demo_ends_with_every_report_on_the_site(demo: tuple[Path, str]) -> None:
+    site = demo[0] / "site"
+    for language in ("zh", "en"):
+        for number in range(1, 7):
+            for edition in ("all", "shizhi", "qinzhou", "wushan"):
+                for ending in ("html", "pdf", "xlsx", "md"):
+                    assert (site / f"bulletins/{PROGRAMME}/{number:03d}/{edition}.public.{language}.{ending}").is_file()
+        briefings = site / "briefings" / PROGRAMME / "2017-12-25"
+        for kind, count in (("class", 70), ("subject", 13), ("county", 3), ("evaluation", 1)):
+            assert len(list(briefings.glob(f"{kind}*.public.{language}.html"))) == count, kind
+        text = (briefings / f"evaluation.public.{language}.html").read_text(encoding="utf-8")
+        assert "6,888" in text
+        assert "98.99%" in text
+    assert not list(site.rglob("*restricted*"))
 
 
 def test_a_second_run_reuses_what_is_there(installed: tuple[Path, Path], demo: tuple[Path, str]) -> None:
@@ -172,13 +190,13 @@ def test_the_survey_prints_as_published_where_any_count_can(records: list[Raw], 
     answers = [json.loads(r.value)["payload"]["answers"] for r in records if b'"survey.answered"' in r.value]
     impossible = set()
     for row in packs[PROGRAMME].table("published_survey"):
-        counts = Counter(a[f"item-{row['item']}"] for a in answers if f"item-{row['item']}" in a)
-        for level, name in enumerate(("very_satisfied_pct", "satisfied_pct", "neutral_pct", "dissatisfied_pct"), 1):
+        counts = Counter(a[row["item_id"]] for a in answers if row["item_id"] in a)
+        for level, name in enumerate(("level_1_pct", "level_2_pct", "level_3_pct", "level_4_pct"), 1):
             printed = Decimal(row[name])
             if (Decimal(counts[level]) * 100 / 359).quantize(Decimal("0.01")) != printed.quantize(Decimal("0.01")):
-                impossible.add((row["item"], name))
+                impossible.add((row["item_id"], name))
     # 0.48 % is no count of 359, and item 7's counts add up to 360.
-    assert {item for item, _ in impossible} == {"5", "7"}
+    assert {item for item, _ in impossible} == {"item-5", "item-7"}
     assert len(impossible) == 2
 
 

@@ -281,7 +281,7 @@ def test_issued_it_is_sealed_and_facts_that_come_later_are_a_restatement(
     now = datetime(2017, 11, 28, tzinfo=UTC)
     first = issue(root, home.bulletin(4), time_zone=ZONE, smallest=10, sealed_at=now)
     files = {f.name: f.read_bytes() for f in first.folder.iterdir()}
-    assert len(files) == 5 * 2 * 4 + 3
+    assert len(files) == 8 * 2 * 4 + 3
     assert (first.folder / "all.restricted.zh.html").stat().st_mode & 0o077 == 0
     for file in first.folder.iterdir():
         if file.name not in ("seal.json", "bulletin.json", "public.json"):
@@ -374,7 +374,8 @@ def test_the_site_leads_to_every_public_file_and_to_nobody(home: Home, site: Pat
     assert all((site / link).is_file() for link in reached)
     files = {str(f.relative_to(site)) for f in site.rglob("*") if f.is_file()}
     assert files - reached <= {"index.html"}
-    assert len([f for f in files if f.endswith(".pdf")]) == 4
+    # Two bulletins of four public editions in two languages.
+    assert len([f for f in files if f.endswith(".pdf")]) == 16
     assert "restricted" not in "".join(files)
     learners = {x.enrolment_id for x in home.bulletin(4).learners}
     assert learners

@@ -89,4 +89,7 @@ def test_exposures_name_every_report() -> None:
         "score_card",
         "bulletin",
         "proposals",
+        "briefings",
+        "evaluation",
+        "reminders",
     }
