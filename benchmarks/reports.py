@@ -1,7 +1,8 @@
-"""Speed of reports: ``python -m benchmarks.reports [--published FILE]``.
+"""Speed of reports: ``python -m benchmarks.reports [--published FILE] [--copies 101]``.
 
-Issues all six bulletins of the simulated programme, each in five editions, two languages and four formats, and writes one
-county's bulletin as HTML straight from the published file. Without ``--published``, simulates and builds first.
+Issues all six bulletins of the simulated programme, each in eight editions (of the whole and of each county, public and restricted), two
+languages and four formats, and writes one county's bulletin as HTML straight from the published file. Without ``--published``, simulates and
+builds first. With ``--copies``, the county's bulletin again from a file in which every enrolment, class and school is there so many times.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.progress import track
 
 from benchmarks.build import append, sink
 from benchmarks.machine import describe
@@ -26,6 +31,7 @@ from pipelines.reports.bulletin.sealing import issue
 from pipelines.reports.document.html import render_html
 from warehouse.build import Warehouse
 from warehouse.lake import Lake
+from warehouse.publish import in_order
 from warehouse.query import connect
 
 PROGRAMME, ZONE = "tianshui-2017", "Asia/Shanghai"
@@ -35,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--published", type=Path, help="a published warehouse with the simulated programme")
     parser.add_argument("--one", action="store_true", help="only the county's bulletin")
+    parser.add_argument("--copies", type=int, default=0, help="also from so many copies of everybody (101: 705,283)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -45,6 +52,13 @@ def main() -> None:
         seconds = county(published)
         print(f"\n{enrolments[0]:,} simulated enrolments; {describe()}\n\n| | |\n|---|---:|")
         print(f"| one county's bulletin as HTML, from the published file | {seconds:.1f} s |")
+        if options.copies:
+            many = multiplied(published, folder / "many.duckdb", options.copies)
+            with connect(many) as con:
+                copied = con.execute("select count(distinct enrolment_id) from dim_enrolments").fetchone() or (0,)
+            print(
+                f"| the same of {copied[0]:,} enrolments (each copied {options.copies} times) | {county(many):.1f} s |"
+            )
         if options.one:
             return
         started, files = time.perf_counter(), 0
@@ -67,6 +81,47 @@ def build(folder: Path) -> Path:
         sink(log, lake)
     warehouse.build(lake, reference_tables(packs))
     return warehouse.published
+
+
+def multiplied(published: Path, target: Path, copies: int) -> Path:
+    """A published file with every enrolment, class and school of ``published`` so many times; cells count so many more."""
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'; set preserve_insertion_order = false; set memory_limit = '6GB'")
+        con.execute(f"set temp_directory = '{target.parent / 'spill'}'")
+        con.execute(f"attach '{published}' as one (read_only)")
+        con.execute(f"attach '{target}' as many")
+        con.execute("create schema many.marts; create schema many.reference")
+        con.execute(f"create temp table copies as select i, '-' || i as copy from range({copies}) t(i)")
+        tables = con.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'one' and schema_name in ('marts', 'reference')"
+        ).fetchall()
+        for schema, table in track(tables, "Copy everybody", console=Console(stderr=True)):
+            source = f"one.{schema}.{table}"
+            columns = [r[0] for r in con.execute(f"describe {source}").fetchall()]
+            copied = [c for c in ("enrolment_id", "class_id", "school_id") if c in columns]
+            if schema == "reference" or table in ("rpt_daily_activity", "rpt_event_accounting") or not copied:
+                con.execute(f"create table many.{schema}.{table} as from {source}")
+            elif table == "rpt_status":
+                counts = ", ".join(f"{c} * {copies} as {c}" for c in columns if c.endswith("_count"))
+                one = "breakdown in ('class', 'school')"
+                con.execute(
+                    f"create table many.marts.{table} as select * replace ({counts}) from {source} where not {one}"
+                )
+                named = ", ".join(f"{c} || copy as {c}" for c in copied)
+                con.execute(
+                    f"insert into many.marts.{table} select s.* replace ({named}) from {source} s, copies where {one}"
+                )
+            else:
+                named = ", ".join(f"{c} || copy as {c}" for c in copied)
+                con.execute(f"create table many.marts.{table} as select s.* replace ({named}) from {source} s, copies")
+        con.execute("use many.marts")
+        views = con.execute(
+            "select view_name, sql from duckdb_views() where database_name = 'one' and schema_name = 'marts'"
+        ).fetchall()
+        for sql in in_order(dict(views)):
+            con.execute(sql)
+        con.execute("use memory; detach many")
+    return target
 
 
 def county(published: Path) -> float:

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-__all__ = ["QUALITY_CHECKS", "BuildInfo", "copy_published", "put_in_place", "read_info", "write_marts"]
+__all__ = ["QUALITY_CHECKS", "BuildInfo", "copy_published", "in_order", "put_in_place", "read_info", "write_marts"]
 
 
 #: What the checks of a build said, one row an expectation and programme; a build without checks publishes none.
@@ -102,7 +102,7 @@ def write_marts(candidate: Path, published: Path, info: BuildInfo, *, grown: Col
             "select view_name, sql from duckdb_views() where database_name = 'private' and schema_name = 'marts'"
         ).fetchall()
         # A view names the file it was made in; here it reads its neighbours.
-        for sql in _in_order({name: sql.replace(f"{candidate.stem}.", "") for name, sql in found}):
+        for sql in in_order({name: sql.replace(f"{candidate.stem}.", "") for name, sql in found}):
             con.execute(sql)
         con.execute(
             "create or replace table fresh.marts.build_info as select ?::varchar as build_id, ?::timestamptz as built_at,"
@@ -125,7 +125,7 @@ def put_in_place(fresh: Path, published: Path, checks: pa.Table) -> None:
     os.replace(fresh, published)
 
 
-def _in_order(views: dict[str, str]) -> list[str]:
+def in_order(views: dict[str, str]) -> list[str]:
     """The views' SQL, each after those that it reads."""
     reads = {name: {n for n in views if n != name and re.search(rf"\b{n}\b", sql)} for name, sql in views.items()}
     return [views[name] for name in TopologicalSorter(reads).static_order()]
