@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from multiprocessing import get_context
@@ -20,10 +21,14 @@ from pipelines.quality import QualityGate
 from pipelines.reminders import due, read_sent, sent_events, write_due
 from pipelines.reports.briefing import files as briefings
 from pipelines.reports.briefing.read import read_standing
+from pipelines.reports.bulletin.compose import compose
+from pipelines.reports.bulletin.editions import county_edition
 from pipelines.reports.bulletin.model import Label
 from pipelines.reports.bulletin.read import calendar, read_bulletin
 from pipelines.reports.bulletin.sealing import Sealed, issue, read_sealed
-from pipelines.reports.document.files import FORMATS
+from pipelines.reports.bulletin.words import WORDS
+from pipelines.reports.document import Notice
+from pipelines.reports.document.files import FORMATS, file_part, write_file
 from pipelines.reports.evaluation.compose import compose_evaluation, read_evaluation
 from pipelines.reports.page import write_pages
 from pipelines.reports.site import issued, write_site
@@ -32,11 +37,13 @@ from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 from warehouse.build import BuildOptions, BuildReport
 from warehouse.dbt import Node
+from warehouse.errors import BadConfiguration
 from warehouse.query import connect
 
 __all__ = [
     "build",
     "data_docs",
+    "draft_bulletin",
     "is_simulation_unfinished",
     "issue_bulletin",
     "issue_bulletins",
@@ -169,6 +176,30 @@ def _issue(
     return issue(
         root, bulletin, time_zone=workspace.time_zone(programme_id), smallest=smallest, sealed_at=datetime.now(UTC), report=report
     )  # fmt: skip
+
+
+def draft_bulletin(
+    workspace: Workspace, programme_id: str, number: int, *, county: str | None, language: str, ending: str
+) -> Path:
+    """Write one restricted edition of a bulletin as it would be now, sealing nothing; returns the file.
+
+    Raises:
+        BadConfiguration: there is no such bulletin or county.
+    """
+    with connect(workspace.warehouse.published) as con:
+        bulletin = read_bulletin(con, programme_id, number, county_id=county)
+    if county is not None:
+        known = [g.county_id for g in bulletin.counties if g.county_id]
+        if county not in known:
+            raise BadConfiguration(f"{programme_id} has no county {county!r}; it has {', '.join(known) or 'none'}")
+        bulletin = county_edition(bulletin, county)
+    document = compose(bulletin, language, workspace.time_zone(programme_id))
+    document = replace(document, blocks=[Notice(WORDS[language]["draft"]), *document.blocks])
+    folder = workspace.settings.home / "reports" / "drafts"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{file_part(programme_id)}.{number}.{file_part(county or 'all')}.{language}.{ending}"
+    write_file(file, FORMATS[ending](document), private=True)
+    return file
 
 
 def unsealed(workspace: Workspace, programme_id: str, *, last: int | None = None) -> list[int]:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from pipelines import steps
-from pipelines.commands.options import Language
+from pipelines.commands.options import Format, Language
 from pipelines.console import default_language, output
 from pipelines.reports.bulletin.model import Share
 from pipelines.reports.bulletin.read import calendar, read_bulletin
@@ -71,6 +71,22 @@ def issue_(
     for done, was_sealed in steps.issue_bulletins(workspace, programme, numbers, smallest):
         again = f" (as sealed at {done.seal.sealed_at:%Y-%m-%d %H:%M} UTC)" if was_sealed else ""
         output.print(f"{done.folder}{again}", soft_wrap=True)
+
+
+@app.command("draft")
+def draft(
+    number: Annotated[int, typer.Argument(help="A bulletin of the calendar.")],
+    programme: Programme = _USUAL,
+    county: Annotated[str | None, typer.Option(help="The edition of one county; by default the whole.")] = None,
+    format_: Annotated[Format, typer.Option("--format", "-f", help="How to write it.")] = Format.HTML,
+    language: Language = None,
+) -> None:
+    """Write one restricted edition as it would be now, marked as a draft, and print its path. Nothing is sealed."""
+    workspace = Workspace(Settings.from_environment())
+    file = steps.draft_bulletin(
+        workspace, programme, number, county=county, language=language or default_language(), ending=format_.value
+    )
+    output.print(str(file), soft_wrap=True)
 
 
 @app.command("restate")

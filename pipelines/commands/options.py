@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,17 @@ import typer
 from ingest.events import parse_time
 from warehouse.errors import BadConfiguration
 
-__all__ = ["AsOf", "KnownBy", "Language", "Memory", "parse_date", "parse_known_by"]
+__all__ = ["AsOf", "Format", "KnownBy", "Language", "Memory", "parse_date", "parse_known_by"]
+
+
+class Format(StrEnum):
+    """What a report can be written as."""
+
+    HTML = "html"
+    PDF = "pdf"
+    XLSX = "xlsx"
+    MD = "md"
+
 
 Language = Annotated[str | None, typer.Option("--lang", help="zh or en; by default the locale's.")]
 Memory = Annotated[str, typer.Option(help="Memory that the engine may use, such as 2500MB.")]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines import steps
-from pipelines.commands.options import AsOf, parse_date
+from pipelines.commands.options import AsOf, Format, parse_date
 from pipelines.console import output
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
@@ -21,15 +21,6 @@ app = typer.Typer(
     help="Briefings of classes and subjects, county data packs, what staff did, and the evaluation report, in both languages.",
 )
 _USUAL = "tianshui-2017"
-
-
-class Format(StrEnum):
-    """What a report can be written as."""
-
-    HTML = "html"
-    PDF = "pdf"
-    XLSX = "xlsx"
-    MD = "md"
 
 
 class Audience(StrEnum):

@@ -313,6 +313,20 @@ def test_reminders_go_out_once_and_come_back_as_events(
         steps.record_reminders(workspace, kept)
 
 
+def test_a_draft_says_so_and_seals_nothing(workspace: Workspace, standing: Standing) -> None:
+    file = steps.draft_bulletin(workspace, P, 4, county="qinzhou", language="en", ending="md")
+    text = file.read_text(encoding="utf-8")
+    assert "> Draft: this bulletin has not been issued" in text
+    assert file.stat().st_mode & 0o077 == 0
+    places = {x.enrolment_id: x.county_id for x in standing.learners}
+    told = [e for e in places if e in text]
+    assert told
+    assert {places[e] for e in told} == {"qinzhou"}
+    assert steps.unsealed(workspace, P) == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(BadConfiguration, match="no county 'nowhere'; it has shizhi, qinzhou, wushan"):
+        steps.draft_bulletin(workspace, P, 4, county="nowhere", language="en", ending="md")
+
+
 def test_a_class_of_one_and_a_programme_without_staff(standing: Standing) -> None:
     one = standing.learners[0]
     alone = [replace(g, participating=1) for g in standing.bulletin.classes if g.group_id == one.class_id]

@@ -71,17 +71,9 @@ class _Report(Composer):
         b, w, v = self.b, self.w, self.v
         known = b.known_by.astimezone(self.zone)
         when = v["when"].format(as_of=self.day(b.as_of), known=f"{self.day(known.date())} {known:%H:%M}")
-        footer = [
-            w["made"].format(
-                programme=b.programme.of(self.language), build=b.build_id, digest=b.definitions_digest[:12]
-            ),
-            w["rounding"],
-        ]
-        if b.smallest_group:
-            footer.append(w["hidden"].format(n=b.smallest_group))
         head: list[Block] = [Notice(w["simulated"])] if b.is_simulated else []
         title = v["title"].format(programme=b.programme.of(self.language), what=what)
-        return Document(self.language, title, f"{w[b.audience]} · {when}", b.as_of, [*head, *blocks], footer)
+        return Document(self.language, title, f"{w[b.audience]} · {when}", b.as_of, [*head, *blocks], self.footer())
 
     def headline_of(self, group: Group) -> list[Block]:
         """The cards of one group."""

@@ -98,22 +98,22 @@ class Composer:
         times = w["as_of"].format(
             as_of=self.day(b.as_of), issued=self.day(b.issued_on), known=f"{self.day(known.date())} {known:%H:%M}"
         )
-        footer = [
-            w["made"].format(
-                programme=b.programme.of(self.language), build=b.build_id, digest=b.definitions_digest[:12]
-            ),
-            w["rounding"],
-        ]
-        if b.smallest_group:
-            footer.append(w["hidden"].format(n=b.smallest_group))
         return Document(
             self.language,
             f"{b.programme.of(self.language)} {w['title'].format(number=b.number, title=b.title.of(self.language))}",
             f"{edition} · {w[b.audience]} · {times}",
             b.issued_on,
             blocks,
-            footer,
+            self.footer(),
         )
+
+    def footer(self) -> list[str]:
+        """What the report was made from, how rates are rounded, and what is withheld."""
+        b, w = self.b, self.w
+        made = w["made"].format(
+            programme=b.programme.of(self.language), build=b.build_id, digest=b.definitions_digest[:12]
+        )
+        return [made, w["rounding"], *([w["hidden"].format(n=b.smallest_group)] if b.smallest_group else [])]
 
     def quality(self) -> list[Block]:
         b, w = self.b, self.w

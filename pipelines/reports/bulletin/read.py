@@ -67,8 +67,10 @@ def has_learners(con: duckdb.DuckDBPyConnection, programme_id: str) -> bool:
     return bool(con.execute("select 1 from dim_enrolments where programme_id = ? limit 1", [programme_id]).fetchone())
 
 
-def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int) -> Bulletin:
-    """Everything that bulletin ``number`` can say, as the published marts have it.
+def read_bulletin(
+    con: duckdb.DuckDBPyConnection, programme_id: str, number: int, *, county_id: str | None = None
+) -> Bulletin:
+    """Everything that bulletin ``number`` can say, as the published marts have it; of learners one county's only, if asked.
 
     Raises:
         BadConfiguration: the calendar has no such bulletin, or nothing is known of the programme by its date.
@@ -77,10 +79,18 @@ def read_bulletin(con: duckdb.DuckDBPyConnection, programme_id: str, number: int
     if number not in issues:
         known = ", ".join(map(str, issues)) or "none; add bulletins.csv to its pack"
         raise BadConfiguration(f"{programme_id} has no bulletin {number}; its calendar has {known}")
-    return read_at(con, programme_id, issues[number], issues[number - 1].as_of if number - 1 in issues else None)
+    before = issues[number - 1].as_of if number - 1 in issues else None
+    return read_at(con, programme_id, issues[number], before, county_id=county_id)
 
 
-def read_at(con: duckdb.DuckDBPyConnection, programme_id: str, issue: Issue, before_on: date | None) -> Bulletin:
+def read_at(
+    con: duckdb.DuckDBPyConnection,
+    programme_id: str,
+    issue: Issue,
+    before_on: date | None,
+    *,
+    county_id: str | None = None,
+) -> Bulletin:
     """Everything that can be said as of ``issue.as_of``, with the change since ``before_on``; number 0 is no issue.
 
     Raises:
@@ -141,7 +151,7 @@ def read_at(con: duckdb.DuckDBPyConnection, programme_id: str, issue: Issue, bef
         trend=reader.trend(shown),
         pace=reader.pace(shown),
         warnings=warnings,
-        learners=reader.learners(warned),
+        learners=reader.learners(warned, county_id),
         featured=reader.featured(),
         actions=chosen_actions(
             action_rules(con, programme_id, on), _causes(warnings, indicators, counties), issue.issued_on
@@ -396,7 +406,7 @@ class _Reader:
         ]  # fmt: skip
         return counts, warned
 
-    def learners(self, warned: Mapping[str, list[str]]) -> list[Learner]:
+    def learners(self, warned: Mapping[str, list[str]], county_id: str | None) -> list[Learner]:
         """Who has not passed yet, or is warned of."""
         rows = self._rows(
             """
@@ -416,8 +426,10 @@ class _Reader:
                 and s.valid_from_on <= $on and (s.valid_to_on is null or s.valid_to_on > $on)
             where e.programme_id = $programme and e.is_participating
                 and e.valid_from_on <= $on and (e.valid_to_on is null or e.valid_to_on > $on)
+                and ($county is null or e.county_id = $county)
             order by e.county_id, e.class_id, e.enrolment_id
-            """
+            """,
+            county=county_id,
         )
         # The query's columns are the fields in their order; the warnings come last.
         return [Learner(*(*row, warned.get(row[0], []))) for row in rows if not row[8] or row[0] in warned]
