@@ -8,12 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 from warehouse.errors import BuildFailed
 
@@ -120,13 +122,36 @@ def run_dbt(
     ``meanwhile`` makes the file ready while Python imports dbt, which takes seconds.
     """
     work.mkdir(parents=True, exist_ok=True)
-    env = {
-        "XUEQING_BUILD_FILE": str(build_file),
-        "XUEQING_BUILD_MEMORY": memory,
-        "XUEQING_BUILD_TEMP": str(work / "spill"),
-    }
+    env = {"XUEQING_BUILD_MEMORY": memory}
+    if build_file != work / _BUILD_FILE:
+        env["XUEQING_BUILD_FILE"] = str(build_file)
     command = [sys.executable, "-c", _DBT, *dbt_arguments(arguments, work)]
-    return run_logged(command, env, work, report, meanwhile)
+    with _parsed(work / "target"):
+        return run_logged(command, env, work, report, meanwhile)
+
+
+#: As in profiles.yml, in the working directory.
+_BUILD_FILE = "candidate.duckdb"
+_PARSED = "partial_parse.msgpack"
+
+
+@contextlib.contextmanager
+def _parsed(target: Path) -> Iterator[None]:
+    """Let dbt find what it made of this project when it last read it (3 s), in whatever folder that was.
+
+    dbt itself looks whether it may be used, and reads the project anew if not.
+    """
+    kept = platformdirs.user_cache_path("xueqing") / "dbt" / f"{project_digest()[:16]}.msgpack"
+    if kept.exists() and not (target / _PARSED).exists():
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept, target / _PARSED)
+    yield
+    if not kept.exists() and (target / _PARSED).exists():
+        with contextlib.suppress(OSError):  # a home that may not be written to: then it is read each time
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            beside = kept.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(target / _PARSED, beside)
+            os.replace(beside, kept)
 
 
 #: Imports first, then waits for the word that the file is ready; without it there is nothing to do.

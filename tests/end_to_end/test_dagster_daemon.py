@@ -42,7 +42,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     shutil.copy(ROOT / "dagster_home" / "dagster.yaml", folder / "dagster")
     ours = {"XUEQING_HOME": str(folder / "home"), "XUEQING_PROGRAMMES": str(folder / "packs")}
     workspace = Workspace(Settings.from_environment(ours))
-    (simulation,) = simulate(find_packs(folder / "packs")[P], fraction=0.02)
+    (simulation,) = simulate(find_packs(folder / "packs")[P], fraction=0.01)
     workspace.log.append(simulation.records)
     steps.run_sink(workspace)
     steps.build(workspace, BuildOptions())
@@ -88,9 +88,13 @@ def test_killed_in_the_middle_of_a_bulletin_it_completes_it_once(env: dict[str, 
     with daemon(env, log):
         wait_until((folder / "seal.json").exists, log)
         with dg.DagsterInstance.from_config(env["DAGSTER_HOME"]) as instance:
-            wait_until(lambda: bool(instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))), log)
-            job = "issue_county_school_2017"
-            runs = [r for r in instance.get_runs() if r.job_name == job]
+            of_job = dg.RunsFilter(job_name="issue_county_school_2017")
+
+            def ended() -> bool:
+                return instance.get_runs(of_job)[0].is_success
+
+            wait_until(ended, log)
+            runs = instance.get_runs(of_job)
             assert [r.status.value for r in runs] == ["SUCCESS", "FAILURE"], "the second run is the first one again"
             made = instance.fetch_materializations(dg.AssetKey(["bulletins", P]), limit=10).records
     sealed = read_sealed(bulletins, P, 1)

@@ -304,8 +304,6 @@ def test_the_builds_checks_are_told_and_its_bulletins_issued_once(
     told = run([str(command), "quality", "--lang", "en"], folder, demo[0])
     assert "as expected  No rate is above 1" in told.stdout
     assert (demo[0] / "reports" / "quality" / "index.html").exists()
-    first = run([str(command), "bulletin", "issue", "6"], folder, demo[0])
-    assert first.returncode == 0, first.stderr
     issued = demo[0] / "bulletins" / PROGRAMME / "006"
     before = {f.name: f.read_bytes() for f in issued.iterdir()}
     assert "98.64 %" in before["all.public.en.md"].decode()
@@ -313,7 +311,7 @@ def test_the_builds_checks_are_told_and_its_bulletins_issued_once(
     assert {f.name: f.read_bytes() for f in issued.iterdir()} == before
     listed = run([str(command), "bulletin", "list", "--lang", "zh"], folder, demo[0]).stdout
     assert len(re.findall(r"^\d ", listed, re.M)) == 6
-    assert listed.count("UTC") == 1
+    assert listed.count("UTC") == 6
     same = run([str(command), "bulletin", "restate", "6"], folder, demo[0])
     assert "nothing has changed" in same.stdout
     unknown = run([str(command), "bulletin", "issue", "9"], folder, demo[0])
@@ -365,7 +363,7 @@ def test_nobodys_name_is_in_log_lake_warehouse_or_reports(installed: tuple[Path,
 def test_the_page_fits_a_phone_and_a_desk_and_asks_the_network_for_nothing(
     demo: tuple[Path, str], browser: str, tmp_path: Path, width: int
 ) -> None:
-    page = Path(demo[1].strip().splitlines()[-1])
+    page = demo[0] / "site" / f"status-{PROGRAMME}.en.html"
     found = measure(
         browser,
         page,

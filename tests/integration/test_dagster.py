@@ -40,7 +40,7 @@ class House:
 
     def __init__(self, home: Path, packs: dict[str, Pack]) -> None:
         self.home = home
-        (simulation,) = simulate(packs[P], fraction=0.02, faults=True)
+        (simulation,) = simulate(packs[P], fraction=0.01, faults=True)
         self.open().log.append(simulation.records)
         self.definitions = assemble(self.open)
 
