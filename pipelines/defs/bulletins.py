@@ -92,8 +92,8 @@ def _job(pack: Pack) -> Any:  # Dagster does not export the type
     return dg.define_asset_job(
         f"issue_{pack.programme_id.replace('-', '_')}",
         # All that it rests on is brought up to date in the same run, so that a check that fails keeps it back.
-        dg.AssetSelection.assets(RECORDS, bulletins_key(pack.programme_id), briefings_key(pack.programme_id), SITE) | dg.AssetSelection.groups("staging", "intermediate", "marts", "warehouse"),
-        description=f"Sink, build, issue a bulletin of {pack.label_en} with the briefings of its date, and write the site.",
+        dg.AssetSelection.assets(RECORDS, bulletins_key(pack.programme_id), briefings_key(pack.programme_id), evaluation_key(pack.programme_id), SITE) | dg.AssetSelection.groups("staging", "intermediate", "marts", "warehouse"),
+        description=f"Sink, build, issue a bulletin of {pack.label_en} with the briefings of its date, and write the evaluation report and the site.",
     )  # fmt: skip
 
 

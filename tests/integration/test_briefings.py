@@ -246,6 +246,29 @@ def test_the_published_reports_contradictions_are_found_by_rule(evaluation: Eval
     assert not [c for c in found if c[-1] in ("item-1", "item-6", "item-11", "study_rate", "login_rate")]
 
 
+def test_the_evaluation_withholds_small_groups_and_what_would_give_them_away(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    with connect(workspace.warehouse.published) as con:
+        whole, strict, everybody = (read_evaluation(con, packs[P], smallest=n) for n in (2, 40, 1_000))
+    stages = {n: f.value for n, f in whole.figures.items() if n.startswith("stage:") and "+" not in n}
+    assert min(v for v in stages.values() if isinstance(v, int)) < 40
+    hidden = {n for n in stages if strict.figures[n].value is None}
+    assert len(hidden) >= 2
+    assert sum(v for n, v in stages.items() if n in hidden and isinstance(v, int)) >= 40
+    assert {n for n in stages if strict.figures[n].value is not None} == {n for n in stages if n not in hidden}
+    assert all(
+        f.value is None for n, f in strict.figures.items() if n.startswith(("expert:", "staff:", "stage:primary+"))
+    )
+    assert strict.figures["tutor:grading"].value is None or whole.figures["tutors"].value >= 40  # type: ignore[operator]
+    text = render_markdown(compose_evaluation(strict, "en", ZONE))
+    assert "| Kindergarten | \\* |" in text
+    # A programme of fewer tells of its courses only.
+    told = {n.partition(":")[0] for n, f in everybody.figures.items() if f.value is not None}
+    assert told == {"topics", "hours", "bulletins"}
+    assert everybody.survey == []
+
+
 def test_slots_are_told_apart_and_filled_from_the_pack(workspace: Workspace, packs: dict[str, Pack]) -> None:
     pack = packs[P]
     told = replace(

@@ -185,6 +185,7 @@ class _Briefing(_Report):
             return []
         v, g = self.v, self.group
         shown = list(self.shown)
+        by_county = v["counties_of"].format(county=self.county if self.language == "zh" else self.county.lower())
         cells = [c for c in edition.grid if c.subject_id == g.subject_id]
         columns = [
             Column(self.county, is_number=False),
@@ -193,9 +194,7 @@ class _Briefing(_Report):
         ]
         labels = {c.county_id: c.label.of(self.language) for c in edition.counties}
         rows = [Row([Value.of_text(labels.get(c.county_id, c.county_id or "–")), *self._line(c, shown)]) for c in cells]
-        found: list[Block] = (
-            [Heading(v["counties_of"]), Table(v["counties_of"], v["counties_of"], columns, rows)] if rows else []
-        )
+        found: list[Block] = [Heading(by_county), Table(by_county, by_county, columns, rows)] if rows else []
         classes = [c for c in edition.classes if c.subject_id == g.subject_id]
         if classes:
             table = self._standings(v["classes_of"], v["classes_of"], self.w["class"], classes, _PRINTED)
@@ -318,13 +317,13 @@ class _CountyPack(_Report):
         blocks = [*self.quality(), *self.headline(), *self.grid(), *self.classes_and_schools(), *self.outputs(own)]
         if self.is_restricted:
             blocks += [*self.warnings(), *self.drill_down(name, own), *self.featured()]
-        return self.made(self.v["county"].format(name=name), [*blocks, *self.definitions()])
+        return self.made(self.v["county"].format(county=self.county, name=name), [*blocks, *self.definitions()])
 
     def drill_down(self, name: str, own: Sequence[LearnerRow]) -> list[Block]:
         """One table of all levels, each below the other; a workbook opens them one by one."""
         v = self.v
         columns = [
-            Column(v["unit"], is_number=False), Column(v["reported"]), Column(self.w["enrolments"]), Column(v["logged_in"]),
+            Column(v["unit"].format(county=self.county), is_number=False), Column(v["reported"]), Column(self.w["enrolments"]), Column(v["logged_in"]),
             Column(self.name("login")), Column(v["studied"]), Column(self.name("study")), Column(v["passed"]), Column(self.name("pass")),
             Column(v["posts"]), *_learner_columns(self),
         ]  # fmt: skip
@@ -335,7 +334,15 @@ class _CountyPack(_Report):
                 rows.append(self._sum(class_id or v["no_class"], in_class, 2))
                 rows += [self._learner(x) for x in in_class]
         more = self.w["more"].format(shown=_PRINTED, all=len(rows))
-        table = Table(v["drill"], v["drill"], columns, rows, note=v["drill_note"], most=_PRINTED, more=more)
+        table = Table(
+            v["drill"],
+            v["drill"],
+            columns,
+            rows,
+            note=v["drill_note"].format(county=self.county),
+            most=_PRINTED,
+            more=more,
+        )
         return [Heading(v["drill"]), table]
 
     def _sum(self, name: str, learners: Sequence[LearnerRow], level: int) -> Row:

@@ -17,6 +17,7 @@ from pipelines.reports.bulletin.editions import public_edition
 from pipelines.reports.bulletin.model import Bulletin, Group, Label, Share
 from pipelines.reports.bulletin.read import Issue, calendar, read_at
 from pipelines.reports.bulletin.words import WORDS as BULLETIN_WORDS
+from pipelines.reports.disclosure import withheld_children
 from pipelines.reports.document import (
     Block,
     Column,
@@ -57,7 +58,9 @@ class Evaluation:
     """What the report says, in no language; ``bulletin`` is the public edition of its date."""
 
     bulletin: Bulletin
+    #: Without a value where :attr:`withheld` names them.
     figures: Mapping[str, Computed]
+    withheld: frozenset[str]
     stages: Mapping[str, Label]
     phases: Sequence[tuple[Label, date, date]]
     categories: Sequence[tuple[str, Label]]
@@ -94,9 +97,13 @@ def read_evaluation(
         )
         for r in _table(pack, "published_figures")
     ]  # fmt: skip
+    public = public_edition(full, smallest)
+    figures = compute_figures(con, programme, on, {p.computed for p in published if "+" in p.computed})
+    withheld = _withheld(figures, public, smallest)
     return Evaluation(
-        public_edition(full, smallest),
-        compute_figures(con, programme, on, {p.computed for p in published if "+" in p.computed}),
+        public,
+        {name: replace(f, value=None) if name in withheld else f for name, f in figures.items()},
+        withheld,
         {s: Label(zh, en) for s, zh, en in rows("select school_stage, label_zh, label_en from reference.school_stages where programme_id = $programme")},  # type: ignore[misc, arg-type]
         [
             (Label(zh, en), first, last)  # type: ignore[arg-type, misc]
@@ -123,11 +130,37 @@ def read_evaluation(
         ],
         [i for i in calendar(con, programme) if i.as_of <= on],
         [(int(r["level"]), Label(r["label_zh"], r["label_en"])) for r in pack.tables["survey_levels"]],
-        _survey(con, pack, on),
+        [] if "respondents" in withheld else _survey(con, pack, on),
         {r["slot"]: Label(r["text_zh"], r["text_en"]) for r in _table(pack, "narrative")},
         published,
         _contradictions(pack, published),
     )  # fmt: skip
+
+
+def _withheld(figures: Mapping[str, Computed], public: Bulletin, smallest: int) -> frozenset[str]:
+    """Figures about fewer people than may be told of, and those that would give such a one away."""
+
+    def count(name: str) -> int:
+        value = figures[name].value
+        return value if isinstance(value, int) else 0
+
+    if public.whole.participating is None:
+        return frozenset(n for n in figures if n.partition(":")[0] not in ("topics", "hours", "bulletins"))
+    found: set[str] = set()
+    few = [
+        r
+        for r, people in (("tutor", "tutors"), ("expert", "experts"), ("manager", "managers"))
+        if 0 < count(people) < smallest
+    ]
+    if few:  # what all of staff did would give away what they did
+        found |= {n for n in figures if n.partition(":")[0] in (*few, "staff")}
+    stages = {n: count(n) for n in figures if n.startswith("stage:") and "+" not in n}
+    hidden = withheld_children(stages, dict.fromkeys(stages, ""), {"": count("participating")}, (), smallest)
+    if hidden:
+        found |= hidden | {n for n in figures if n.startswith("stage:") and "+" in n}
+    if 0 < count("respondents") < smallest:
+        found.add("respondents")
+    return frozenset(found)
 
 
 def _table(pack: Pack, name: str) -> list[dict[str, str]]:
@@ -208,6 +241,8 @@ class _Composer:
         if "+" in name:
             return " + ".join(map(self.label, name.split("+")))
         kind, _, rest = name.partition(":")
+        if name in ("counties", "subjects"):  # as the programme calls them
+            return self.county if name == "counties" else self.b.subject_name.of(self.language)
         if name in FIGURES:
             return FIGURES[name].of(self.language)
         if name in self.indicators:
@@ -227,14 +262,10 @@ class _Composer:
         return replace(Value.of_text(f"T{number}"), link=f"trace-{number}")
 
     def value(self, name: str) -> Value:
-        """A computed figure; a sum over fewer people than may be told of is withheld."""
+        """A computed figure."""
+        if name in self.e.withheld:
+            return Value.hidden()
         found = self.e.figures.get(name)
-        role = name.partition(":")[0]
-        people = {"tutor": "tutors", "expert": "experts", "manager": "managers"}.get(role)
-        if people is not None:
-            count = self.e.figures[people].value
-            if isinstance(count, int) and 0 < count < self.b.smallest_group:
-                return Value.hidden()
         if found is None or found.value is None:
             return Value.missing()
         if isinstance(found.value, Share):
@@ -247,7 +278,7 @@ class _Composer:
         rows = []
         for name in names:
             figure = self.e.figures.get(name)
-            if figure is None or (not zeros and not figure.value):
+            if figure is None or (not zeros and not figure.value and name not in self.e.withheld):
                 continue
             rows.append(
                 Row(
@@ -283,7 +314,7 @@ class _Composer:
             for i in ("participation", "login", "study", "pass", "pass_of_studied", "excellent")
             if i in self.indicators
         ]
-        tables = [*self.items(w["overview"], names), *self.items(w["stages"], stages)]
+        tables = [*self.items(w["overview"], names, zeros=False), *self.items(w["stages"], stages)]
         rates = Table(w["rates"], w["rates"], columns, [Row(self._rate(i)) for i in shown])
         return [Heading(w["overview"]), *tables, rates, *self.slot("budget")]
 
@@ -411,7 +442,7 @@ class _Composer:
             commands = f'xueqing explain "{b.programme_id} pass_rate{place} as-of {b.as_of}"'
             trace = self.traced(f"county:{group.group_id}", label, commands)
             rows.append(Row([Value.of_text(label), *self._group(group, shown), trace], is_total=not group.county_id))
-        title = w["counties"]
+        title = w["counties"].format(county=self.county if self.language == "zh" else self.county.lower())
         return [Heading(title), Table(title, title, [*columns, Column(w["trace"])], rows), *self.slot("counties")]
 
     def _group(self, group: Group, shown: Sequence[str]) -> list[Value]:
@@ -437,6 +468,9 @@ class _Composer:
         rows = []
         for item, label, counts in self.e.survey:
             whole = sum(counts.values())
+            if whole < self.b.smallest_group:
+                rows.append(Row([Value.of_text(label.of(self.language)), *[Value.hidden()] * (len(columns) - 1)]))
+                continue
             quoted = item.replace("'", "''")
             sql = (
                 f"select level, answer_count, item_answer_count from rpt_survey_items where programme_id = '{self.b.programme_id}'"
@@ -475,7 +509,9 @@ class _Composer:
         rows = []
         for one in self.e.published:
             figure = self.e.figures.get(one.computed)
-            if figure is None or figure.value is None:
+            if one.computed in self.e.withheld:
+                found, verdict, trace = Value.hidden(), "", Value.missing()
+            elif figure is None or figure.value is None:
                 found, verdict, trace = Value.missing(), w["cannot"], Value.missing()
             else:
                 found = self.value(one.computed)
