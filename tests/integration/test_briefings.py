@@ -67,7 +67,7 @@ def standing(workspace: Workspace) -> Standing:
 @pytest.fixture(scope="module")
 def evaluation(workspace: Workspace, packs: dict[str, Pack]) -> Evaluation:
     with connect(workspace.warehouse.published) as con:
-        found = read_evaluation(con, packs[P])
+        found = read_evaluation(con, packs[P], smallest=2)  # seven have answered the survey of the small programme
     return replace(found, bulletin=replace(found.bulletin, build_id="BUILD", definitions_digest="DEFINITIONS"))
 
 
