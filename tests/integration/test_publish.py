@@ -43,7 +43,7 @@ print(reads, len(builds))
 @pytest.fixture
 def small(packs: dict[str, Pack], tmp_path: Path) -> Iterator[tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]]]:
     log, lake = SqliteLog(tmp_path / "log.sqlite"), Lake(str(tmp_path / "lake"))
-    (simulation,) = simulate(packs["tianshui-2017"], fraction=0.005, faults=True)
+    (simulation,) = simulate(packs["tianshui-2017"], fraction=0.01, faults=True)
     log.append(simulation.records[: len(simulation.records) // 2])
     Sink(log, lake).run()
     warehouse = Warehouse(tmp_path / "warehouse")
@@ -120,7 +120,7 @@ def test_a_build_goes_on_from_the_file_before_the_last_and_never_touches_the_las
     log, lake, warehouse, reference = small
     assert warehouse.spare.exists(), "a full build leaves one"
     assert not warehouse.spare.samefile(warehouse.private)
-    (more,) = simulate(packs["tianshui-2017"], fraction=0.005, seed=2)
+    (more,) = simulate(packs["tianshui-2017"], fraction=0.01, seed=2)
     for n in range(2):
         older, newest = (path.stat().st_ino for path in (warehouse.spare, warehouse.private))
         text = warehouse.private.read_bytes()
