@@ -127,7 +127,7 @@ def test_a_file_that_is_missing_or_in_another_encoding_is_told(mine: Path) -> No
 
 
 def test_a_pack_may_lack_the_calendar_and_what_hangs_on_it(mine: Path) -> None:
-    for name in ("bulletins", "targets", "warnings", "actions"):
+    for name in ("bulletins", "targets", "warnings", "actions", "reminders", "survey_items", "survey_levels"):
         (mine / f"{name}.csv").unlink()
     assert check_pack(mine) == []
     pack = load_pack(mine)
@@ -137,9 +137,32 @@ def test_a_pack_may_lack_the_calendar_and_what_hangs_on_it(mine: Path) -> None:
 
 def test_the_activities_are_those_that_the_models_give() -> None:
     text = (ROOT / "dbt_project" / "macros" / "activities.sql").read_text()
-    plain, decided, _ = text.split("{% macro ")[1:]
+    plain, decided, *_ = text.split("{% macro ")[1:]
     simple = re.findall(r"'[a-z_]+\.[a-z_]+': '([a-z_]+)'", plain)
     named = re.findall(r"'([a-z_]+)': \[", decided)
     entries = (ROOT / "dbt_project" / "models" / "intermediate" / "int_decision_entries.sql").read_text()
     assert set(named) == set(re.findall(r"(?:enrolment_id|events.enrolment_id), '([a-z_]+)'", entries))
     assert {*simple, *named} == ACTIVITIES
+
+
+def test_a_wrong_reminder_and_a_level_twice_are_told_by_row_and_column(mine: Path) -> None:
+    (mine / "reminders.csv").write_text(
+        "rule_id,warning,channel,quiet_days,quota_count,daily_quota_count,text_zh,text_en\n"
+        "a,no_session,pigeon,-1,0,1.5,甲,A\n"
+        "a,unknown,sms,7,3,500,乙,B\n",
+        encoding="utf-8",
+    )
+    (mine / "survey_levels.csv").write_text(
+        "form_id,level,label_zh,label_en\nf,1,好,Good\ng,1,好,Good\nf,1,差,Bad\nf,high,中,Fair\n", encoding="utf-8"
+    )
+    told = [(p.file, p.row, p.column) for p in check_pack(mine)]
+    assert sorted(told) == [
+        ("reminders.csv", 2, "channel"),
+        ("reminders.csv", 2, "daily_quota_count"),
+        ("reminders.csv", 2, "quiet_days"),
+        ("reminders.csv", 2, "quota_count"),
+        ("reminders.csv", 3, "rule_id"),
+        ("reminders.csv", 3, "warning"),
+        ("survey_levels.csv", 4, "level"),
+        ("survey_levels.csv", 5, "level"),
+    ]

@@ -170,6 +170,6 @@ def test_the_designed_surface_is_frozen() -> None:
         "latest_version", "parse_time", "upcast", "validate",
     ]  # fmt: skip
     assert set(warehouse.errors.__all__) == {
-        "BadConfiguration", "BadSource", "BuildFailed", "BuildInProgress", "CommitRefused", "IdentityError", "LakeMismatch",
-        "LogTruncated", "LogUnavailable", "NotPublished", "QualityFailed", "SealBroken", "Terminal", "Transient", "XueqingError",
+        "AlertNotSent", "BadConfiguration", "BadSource", "BuildFailed", "BuildInProgress", "CommitRefused", "IdentityError",
+        "LakeMismatch", "LogTruncated", "LogUnavailable", "NotPublished", "QualityFailed", "SealBroken", "Terminal", "Transient", "XueqingError",
     }  # fmt: skip
