@@ -20,6 +20,7 @@ from pipelines.reports.document import (
     Figure,
     Heading,
     Items,
+    LazyRows,
     Notice,
     Paragraph,
     Row,
@@ -384,8 +385,9 @@ class Composer:
             b.learners,
             key=lambda x: (x.has_logged_in, x.has_studied, -(x.missing_points or 0), x.county_id or "", x.enrolment_id),
         )
-        rows = [
-            Row(
+
+        def line(x: Learner) -> Row:
+            return Row(
                 [
                     Value.of_text(x.enrolment_id), Value.of_text(x.class_id or NO_VALUE), Value.of_text(x.school_id or NO_VALUE),
                     Value.of_text(self.labels.get(x.county_id or "", x.county_id or NO_VALUE)),
@@ -394,9 +396,9 @@ class Composer:
                     Value.of_points(x.points), Value.of_points(x.missing_points),
                     Value.of_text(", ".join(labels.get(one, one) for one in x.warnings)),
                 ]
-            )
-            for x in ordered
-        ]  # fmt: skip
+            )  # fmt: skip
+
+        rows = LazyRows(ordered, line)
         more = w["more"].format(shown=_PRINTED_LEARNERS, all=count_text(len(rows)))
         table = Table(w["laggards"], w["laggards"], columns, rows, most=_PRINTED_LEARNERS, more=more)
         return [Heading(w["laggards"]), Paragraph(counts), table]

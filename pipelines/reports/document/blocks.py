@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal
+from typing import Any, Literal, overload
 
 from pipelines.reports.figures import NO_VALUE, clean_text, count_text, percent
 
@@ -20,6 +20,7 @@ __all__ = [
     "Figure",
     "Heading",
     "Items",
+    "LazyRows",
     "Notice",
     "Paragraph",
     "Row",
@@ -121,6 +122,25 @@ class Row:
     is_total: bool = False
     level: int = 0
     anchor: str = ""
+
+
+class LazyRows(Sequence[Row]):
+    """Rows that are made when they are asked for: a page prints sixty of what may be hundreds of thousands."""
+
+    def __init__(self, things: Sequence[Any], make: Callable[[Any], Row]) -> None:
+        self._things, self._make = things, make
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
+        if isinstance(at, slice):
+            return [self._make(thing) for thing in self._things[at]]
+        return self._make(self._things[at])
 
 
 @dataclass(frozen=True, slots=True)
