@@ -65,9 +65,9 @@ class Home:
         Sink(self.log, self.lake).run()
         self.warehouse.build(self.lake, reference_tables(self.packs), gate=QualityGate(self.folder / "docs"))
 
-    def bulletin(self, number: int) -> Bulletin:
+    def bulletin(self, number: int, county_id: str | None = None) -> Bulletin:
         with connect(self.warehouse.published) as con:
-            return read_bulletin(con, P, number)
+            return read_bulletin(con, P, number, county_id=county_id)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,21 @@ def test_warnings_pace_and_next_steps_follow_the_packs_rules(home: Home) -> None
         assert action.due_on > bulletin.issued_on
         if action.when in causes:
             assert action.count == causes[action.when] > 0
-            assert f"{action.count:,}" in action.text.en
+            assert "{count}" in action.text.en
+
+
+def test_a_county_reads_its_own_figures_only(home: Home) -> None:
+    """What is read for one county is what is cut for it from the whole, and asks for its own learners."""
+    whole, causes = home.bulletin(4), set()
+    for county in (g.county_id for g in whole.counties):
+        assert county is not None
+        cut = county_edition(whole, county)
+        assert cut == county_edition(home.bulletin(4, county), county)
+        counts = {w.warning: w.count for w in cut.warnings}
+        for action in cut.actions:
+            assert action.count == counts.get(action.when, action.count) > 0
+        causes |= {(a.when, a.count) for a in cut.actions if a.when in counts}
+    assert len(causes) > len({when for when, _ in causes})
 
 
 @pytest.mark.parametrize(

@@ -452,7 +452,7 @@ class Composer:
         rows = [
             Row(
                 [
-                    Value.of_text(a.text.of(self.language)), Value.of_text(a.owner.of(self.language)),
+                    Value.of_text(a.text.of(self.language).replace("{count}", count_text(a.count))), Value.of_text(a.owner.of(self.language)),
                     Value.of_date(a.due_on, self.language), Value.of_text(causes.get(a.when, a.when)),
                 ]
             )

@@ -127,7 +127,7 @@ class Featured:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A next step, chosen by a rule of the pack: who does what by when, and because of how many."""
+    """A next step, chosen by a rule of the pack: who does what by when, and because of how many (``{count}`` in its text)."""
 
     action: str
     text: Label

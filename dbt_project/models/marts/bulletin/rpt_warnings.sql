@@ -39,34 +39,46 @@ dates as (
 
 -- Those who take part and have not passed.
 learning as (
-    select dates.*, enrolments.enrolment_id, cards.opened_on
+    select dates.*, enrolments.enrolment_id, opened.opened_on
     from dates
     inner join {{ ref('dim_enrolments') }} as enrolments
-        on dates.programme_id = enrolments.programme_id and enrolments.valid_from_on <= dates.as_of_on
-            and (enrolments.valid_to_on is null or enrolments.valid_to_on > dates.as_of_on)
-    inner join (
-        select
-            programme_id, enrolment_id, has_passed, valid_from_on, valid_to_on,
-            min(valid_from_on) over (partition by programme_id, enrolment_id) as opened_on
-        from {{ ref('fct_scorecards') }}
-    ) as cards
+        on dates.programme_id = enrolments.programme_id and {{ holds_on('enrolments', 'dates.as_of_on') }}
+    inner join {{ ref('fct_scorecards') }} as cards
         on dates.programme_id = cards.programme_id and enrolments.enrolment_id = cards.enrolment_id
-            and cards.valid_from_on <= dates.as_of_on and (cards.valid_to_on is null or cards.valid_to_on > dates.as_of_on)
+            and {{ holds_on('cards', 'dates.as_of_on') }}
+    inner join (
+        select programme_id, enrolment_id, min(valid_from_on) as opened_on
+        from {{ ref('fct_scorecards') }}
+        group by programme_id, enrolment_id
+    ) as opened
+        on dates.programme_id = opened.programme_id and enrolments.enrolment_id = opened.enrolment_id
     where enrolments.is_participating and not cards.has_passed
+),
+
+-- What each kind of rule counts; rules of a kind count the same.
+counted as (
+    select distinct programme_id, as_of_on, kind, {{ unpack_list('activities', 'activity') }}
+    from dates
 ),
 
 done as (
     select
-        dates.programme_id, dates.as_of_on, dates.warning, days.enrolment_id,
-        max(case when days.event_count > 0 then days.local_on end) as last_on,
-        sum(case when {{ days_between('days.local_on', 'dates.as_of_on') }} < 7 then days.quantity else 0 end) as week_quantity,
-        sum(case when days.activity = 'post' then days.event_count else 0 end) as post_count,
-        sum(case when days.activity = 'effective_post' then days.quantity else 0 end) as effective_count
-    from dates
+        counted.programme_id, counted.as_of_on, days.enrolment_id,
+        max(case when counted.kind = 'no_session' and days.event_count > 0 then days.local_on end) as last_on,
+        sum(
+            case
+                when counted.kind = 'little_study' and {{ days_between('days.local_on', 'counted.as_of_on') }} < 7 then days.quantity
+                else 0
+            end
+        ) as week_quantity,
+        sum(case when counted.kind = 'few_effective' and days.activity = 'post' then days.event_count else 0 end) as post_count,
+        sum(
+            case when counted.kind = 'few_effective' and days.activity = 'effective_post' then days.quantity else 0 end
+        ) as effective_count
+    from counted
     inner join {{ ref('fct_enrolment_days') }} as days
-        on dates.programme_id = days.programme_id and days.local_on <= dates.as_of_on
-            and {{ in_list('days.activity', 'dates.activities') }}
-    group by dates.programme_id, dates.as_of_on, dates.warning, days.enrolment_id
+        on counted.programme_id = days.programme_id and days.local_on <= counted.as_of_on and counted.activity = days.activity
+    group by counted.programme_id, counted.as_of_on, days.enrolment_id
 ),
 
 looked_at as (
@@ -80,7 +92,7 @@ looked_at as (
     from learning
     left join done
         on learning.programme_id = done.programme_id and learning.as_of_on = done.as_of_on
-            and learning.warning = done.warning and learning.enrolment_id = done.enrolment_id
+            and learning.enrolment_id = done.enrolment_id
     left join {{ ref('fct_indicator_spells') }} as spells
         on learning.programme_id = spells.programme_id and learning.enrolment_id = spells.enrolment_id
             and spells.indicator = 'course_study' and {{ holds_on('spells', 'learning.as_of_on') }}
