@@ -251,7 +251,9 @@ def test_hostile_text_is_harmless_in_every_format(home: Home, text: str) -> None
         schools=[],
         # The charts cost seconds; the labels of counties are in those of the first text.
         **({} if text == HOSTILE[0] else {"trend": [], "pace": {}}),
-        learners=[replace(x, enrolment_id=text, class_id=text, school_id=text) for x in bulletin.learners[:2]],
+        learners=[
+            msgspec.structs.replace(x, enrolment_id=text, class_id=text, school_id=text) for x in bulletin.learners[:2]
+        ],
         actions=[replace(a, text=label, owner=label) for a in bulletin.actions[:1]],
     )
     document = compose(bad, "en", ZONE)

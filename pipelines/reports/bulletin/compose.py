@@ -223,22 +223,22 @@ class Composer:
             Column(self.w["moved"], is_number=False), Column(self.w["enrolments"]),
             *(Column(self.name(i)) for i in self.shown), Column(self.w["change"]),
         ]  # fmt: skip
-        rows = []
-        for g in groups:
+
+        def line(g: Group) -> Row:
             hidden = g.participating is None
-            rows.append(
-                Row(
-                    [
-                        Value.of_count(g.rank) if not hidden else Value.hidden(),
-                        Value.of_text(g.label.of(self.language)),
-                        *([Value.of_text(self.labels.get(g.county_id or "", g.county_id or ""))] if placed else []),
-                        self._moved(g),
-                        Value.of_count(g.participating) if not hidden else Value.hidden(),
-                        *(self._share(g.shares.get(i)) for i in self.shown),
-                        Value.of_change(self._change(g.shares.get("pass"), g.shares_before.get("pass"))),
-                    ]
-                )
+            return Row(
+                [
+                    Value.of_count(g.rank) if not hidden else Value.hidden(),
+                    Value.of_text(g.label.of(self.language)),
+                    *([Value.of_text(self.labels.get(g.county_id or "", g.county_id or ""))] if placed else []),
+                    self._moved(g),
+                    Value.of_count(g.participating) if not hidden else Value.hidden(),
+                    *(self._share(g.shares.get(i)) for i in self.shown),
+                    Value.of_change(self._change(g.shares.get("pass"), g.shares_before.get("pass"))),
+                ]
             )
+
+        rows = LazyRows(groups, line)
         more = self.w["more"].format(shown=most, all=len(rows))
         return Table(name, caption, columns, rows, most=most, more=more)
 

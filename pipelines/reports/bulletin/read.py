@@ -32,6 +32,8 @@ __all__ = ["Issue", "Rule", "action_rules", "calendar", "chosen_actions", "has_l
 
 _HEADLINE = ("login", "study", "pass")
 _BREAKDOWNS = ("programme", "county", "subject", "county_subject", "class", "school")
+#: As text: DuckDB looks for a list's members in every row of the mart, for these in the blocks that have them.
+_IN_BREAKDOWNS = f"breakdown in {_BREAKDOWNS}"
 _RANKED = {
     "county": ("rpt_counties", "county_id"),
     "class": ("rpt_classes", "class_id"),
@@ -239,14 +241,14 @@ class _Reader:
         if on is None:
             return {}
         rows = self._rows(
-            """
+            f"""
             select breakdown, county_id, subject_id, class_id, school_id, indicator, numerator_count, denominator_count
             from rpt_indicators
-            where programme_id = $programme and as_of_on = $day and list_contains($breakdowns, breakdown)
+            where programme_id = $programme and as_of_on = $day and {_IN_BREAKDOWNS}
                 and list_contains($shown, indicator) and ($county is null or coalesce(class_id, school_id) is null
                     or (breakdown, coalesce(class_id, school_id)) in (select kind, group_id from temp.homes where county_id = $county))
             """,
-            day=on, breakdowns=list(_BREAKDOWNS), shown=list(shown),
+            day=on, shown=list(shown),
         )  # fmt: skip
         found: dict[str, dict[tuple[Any, ...], dict[str, Share]]] = defaultdict(lambda: defaultdict(dict))
         for breakdown, county, subject, class_id, school, indicator, numerator, denominator in rows:
@@ -269,8 +271,7 @@ class _Reader:
         sizes: dict[str, dict[tuple[Any, ...], int]] = defaultdict(dict)
         for breakdown, *key, n in self._rows(
             "select breakdown, county_id, subject_id, class_id, school_id, participating_count from rpt_status"
-            " where programme_id = $programme and as_of_on = $on and list_contains($breakdowns, breakdown)",
-            breakdowns=list(_BREAKDOWNS),
+            f" where programme_id = $programme and as_of_on = $on and {_IN_BREAKDOWNS}"
         ):
             sizes[breakdown][tuple(key)] = n
         return {b: self._groups_of(b, now.get(b, {}), before.get(b, {}), sizes[b], homes, names) for b in _BREAKDOWNS}
@@ -444,7 +445,7 @@ class _Reader:
             """
         )
         # The query's columns are the fields in their order; the warnings come last.
-        return [Learner(*row, warned.get(row[0], [])) for row in rows]
+        return [Learner(*(*row, warned.get(row[0], []))) for row in rows]
 
     def featured(self) -> list[Featured]:
         rows = self._rows(

@@ -8,6 +8,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal, overload
 
+import msgspec
+
 from pipelines.reports.figures import NO_VALUE, clean_text, count_text, percent
 
 __all__ = [
@@ -45,8 +47,7 @@ def date_text(day: date, language: str) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True, gc=False):
     """One cell: what kind it is, its number (a percentage's is 0–100, a change's percentage points), and its text."""
 
     kind: Kind

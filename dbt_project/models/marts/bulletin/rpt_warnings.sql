@@ -65,12 +65,7 @@ done as (
     select
         counted.programme_id, counted.as_of_on, days.enrolment_id,
         max(case when counted.kind = 'no_session' and days.event_count > 0 then days.local_on end) as last_on,
-        sum(
-            case
-                when counted.kind = 'little_study' and {{ days_between('days.local_on', 'counted.as_of_on') }} < 7 then days.quantity
-                else 0
-            end
-        ) as week_quantity,
+        sum(case when counted.kind = 'little_study' then days.quantity else 0 end) as week_quantity,
         sum(case when counted.kind = 'few_effective' and days.activity = 'post' then days.event_count else 0 end) as post_count,
         sum(
             case when counted.kind = 'few_effective' and days.activity = 'effective_post' then days.quantity else 0 end
@@ -78,6 +73,7 @@ done as (
     from counted
     inner join {{ ref('fct_enrolment_days') }} as days
         on counted.programme_id = days.programme_id and days.local_on <= counted.as_of_on and counted.activity = days.activity
+            and (counted.kind <> 'little_study' or {{ days_between('days.local_on', 'counted.as_of_on') }} < 7)
     group by counted.programme_id, counted.as_of_on, days.enrolment_id
 ),
 
