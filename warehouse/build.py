@@ -268,7 +268,7 @@ class Warehouse:
                 shutil.copyfile(self.private, candidate)
             _prepare(candidate, snapshot, reference, last, info, options.recorded_before)
 
-        arguments = [*_BUILD, *(["--full-refresh"] if last is None else [])]
+        arguments = [*_BUILD, *(["--full-refresh"] if last is None else ["--selector", "update"])]
         return _finished(
             run_dbt(
                 arguments,

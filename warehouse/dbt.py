@@ -154,8 +154,23 @@ def _parsed(target: Path) -> Iterator[None]:
             os.replace(beside, kept)
 
 
-#: Imports first, then waits for the word that the file is ready; without it there is nothing to do.
-_DBT = "import sys; from dbt.cli.main import cli; import dbt.adapters.duckdb; sys.stdin.read(1) and cli()"
+#: Imports first, then waits for the word that the file is ready; without it there is nothing to do. At the end the file is
+#: closed, and the rest is not taken apart, which takes Python a second.
+_DBT = """
+import os, sys
+from dbt.cli.main import cli
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+if sys.stdin.read(1):
+    try:
+        cli()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+        DuckDBConnectionManager.close_all_connections()
+        sys.stdout.flush()
+        os._exit(0)
+"""
 
 
 def run_logged(

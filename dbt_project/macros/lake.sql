@@ -25,6 +25,17 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Of records, the one of each event id that counts. -#}
+{% macro counted(records) -%}
+select events.*
+from {{ records }} as events
+left join (
+    select log_partition, log_offset from {{ ref('int_event_duplicates') }} where standing <> 'counted'
+) as extras
+    on events.log_partition = extras.log_partition and events.log_offset = extras.log_offset
+where extras.log_offset is null
+{%- endmacro %}
+
 {#- The time zones of the loaded programmes. -#}
 {% macro programme_time_zones() -%}
     {%- set zones = ['UTC'] -%}

@@ -19,7 +19,7 @@ with events as (
         events.occurred_on, events.log_partition, events.log_offset,
         {{ json_struct('events.details', fields) }} as body,
         case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
-    from {{ ref('int_events_counted') }} as events
+    from {{ ref('int_rare_counted') }} as events
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
     {{ only_touched('events') }}
     where events.event_type in (

@@ -9,18 +9,22 @@ with fresh_events as (
         on events.log_partition = fresh.partition and events.log_offset = fresh.offset
 ),
 
-same_ids as (
-    select events.programme_id, events.enrolment_id
+-- Every copy of an id that came more than once was looked for already.
+involved as (
+    select event_type, programme_id, enrolment_id, details from fresh_events
+    union all
+    select events.event_type, events.programme_id, events.enrolment_id, events.details
     from {{ ref('stg_lake__events') }} as events
-    inner join fresh_events on events.event_id = fresh_events.event_id
+    inner join {{ ref('int_event_arrivals') }} as copies
+        on events.log_partition = copies.log_partition and events.log_offset = copies.log_offset
+    where copies.event_id in (select event_id from fresh_events)
 ),
 
 -- A copy that has lost its place may itself have voided something.
 voids as (
-    select {{ voided_event('events.details') }} as voided_event_id
-    from {{ ref('stg_lake__events') }} as events
-    inner join fresh_events on events.event_id = fresh_events.event_id
-    where events.event_type = 'event.voided'
+    select {{ voided_event() }} as voided_event_id
+    from involved
+    where event_type = 'event.voided'
 ),
 
 voided as (
@@ -29,6 +33,6 @@ voided as (
     inner join voids on events.event_id = voids.voided_event_id
 )
 
-select programme_id, enrolment_id from same_ids where enrolment_id is not null
+select programme_id, enrolment_id from involved where enrolment_id is not null
 union
 select programme_id, enrolment_id from voided where enrolment_id is not null

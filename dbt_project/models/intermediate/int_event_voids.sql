@@ -1,6 +1,6 @@
 -- Which events somebody has voided, and from which day on they count no more.
 
 select {{ voided_event() }} as voided_event_id, min(recorded_on) as voided_on
-from {{ ref('int_events_counted') }}
+from {{ ref('int_rare_counted') }}
 where event_type = 'event.voided'
 group by 1

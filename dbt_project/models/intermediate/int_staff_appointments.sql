@@ -5,7 +5,7 @@ with appointments as (
     select
         events.*, case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on,
         {{ json_struct('events.details', {'role': 'VARCHAR', 'scope_kind': 'VARCHAR', 'scope_id': 'VARCHAR'}) }} as body
-    from {{ ref('int_events_counted') }} as events
+    from {{ ref('int_rare_counted') }} as events
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
     where events.event_type = 'staff.appointed'
 )

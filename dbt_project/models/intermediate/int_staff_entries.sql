@@ -13,7 +13,7 @@ with events as (
             when events.event_type = '{{ event_type }}' then '{{ activity }}'
             {%- endfor %}
         end as activity
-    from {{ ref('int_events_counted') }} as events
+    from {{ ref('int_rare_counted') }} as events
     where events.staff_key is not null
         and events.event_type in ('post.published', '{{ activities | join("', '") }}')
 )

@@ -1,14 +1,11 @@
 -- One row a programme and day of recording. Each day is compared with the seven recorded days before it.
 with days as (
-    select programme_id, recorded_on,
-        count(*) as accepted_count,
-        avg(duration_s) as mean_duration_s,
-        avg(grade) as mean_grade,
-        avg(case when enrolment_id is null then 1 else 0 end) as without_enrolment_ratio,
-        avg(case when epoch_us(recorded_at) - epoch_us(occurred_at) >= 604800000000 then 1 else 0 end) as late_ratio,
-        count(*) filter (epoch_us(occurred_at) - epoch_us(recorded_at) > 86400000000) as future_count
-    from staging.stg_lake__events
-    group by programme_id, recorded_on
+    select programme_id, recorded_on, accepted_count, future_count,
+        cast(total_duration_s as double) / nullif(duration_count, 0) as mean_duration_s,
+        cast(total_grade as double) / nullif(grade_count, 0) as mean_grade,
+        without_enrolment_count / accepted_count as without_enrolment_ratio,
+        late_count / accepted_count as late_ratio
+    from intermediate.int_recorded_days
 )
 
 select

@@ -4,7 +4,7 @@ with sent as (
     select
         events.programme_id, events.enrolment_id, events.event_id, events.occurred_at, events.occurred_on, voids.voided_on,
         {{ json_struct('events.details', {'rule_id': 'VARCHAR', 'channel': 'VARCHAR'}) }} as body
-    from {{ ref('int_events_counted') }} as events
+    from {{ ref('int_rare_counted') }} as events
     inner join {{ ref('int_enrolments_opened') }} as opened
         on events.programme_id = opened.programme_id and events.enrolment_id = opened.enrolment_id
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id

@@ -3,7 +3,7 @@ with replies as (
     select
         events.programme_id, events.staff_key, events.event_id, events.occurred_at, events.occurred_on, voids.voided_on,
         {{ json_text('events.details', 'parent_post_id') }} as post_id
-    from {{ ref('int_events_counted') }} as events
+    from {{ ref('int_rare_counted') }} as events
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
     where events.event_type = 'post.published' and events.staff_key is not null
 ),

@@ -8,7 +8,7 @@ with forms as (
         events.recorded_at, events.log_partition, events.log_offset, events.details,
         {{ json_text('events.details', 'form_id') }} as form_id,
         case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
-    from {{ ref('int_events_counted') }} as events
+    from {{ ref('int_rare_counted') }} as events
     inner join {{ ref('int_enrolments_opened') }} as opened
         on events.programme_id = opened.programme_id and events.enrolment_id = opened.enrolment_id
     left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
