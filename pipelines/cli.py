@@ -8,6 +8,7 @@ import sys
 import typer
 
 from pipelines.commands import (
+    audit,
     bulletin,
     data,
     figures,
@@ -42,6 +43,7 @@ status.register(app)
 figures.register(app)
 data.register(app)
 site.register(app)
+audit.register(app)
 app.add_typer(bulletin.app, name="bulletin")
 app.add_typer(report.app, name="report")
 app.add_typer(reminders.app, name="reminders")

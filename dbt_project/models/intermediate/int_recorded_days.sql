@@ -18,7 +18,7 @@
 
 with fresh as (
     select
-        concat_ws(chr(31), events.programme_id, cast(events.recorded_on as varchar)) as day_key,
+        concat_ws(chr(31), events.programme_id, events.recorded_on) as day_key,
         events.programme_id,
         events.recorded_on,
         {%- for name, value in sums.items() %}

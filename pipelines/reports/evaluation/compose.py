@@ -11,6 +11,12 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from ingest.packs import Pack
+from pipelines.audit.auditing import audit
+from pipelines.audit.model import Audit
+from pipelines.audit.printed import Printed
+from pipelines.audit.read import figures_of, relations_of, shares_of
+from pipelines.audit.told import correction_text, figures_text
+from pipelines.audit.words import RULES
 from pipelines.dates import day_of
 from pipelines.reports.briefing.words import BRIEFING_WORDS
 from pipelines.reports.bulletin.editions import public_edition
@@ -35,7 +41,7 @@ from pipelines.reports.document.blocks import date_text
 from pipelines.reports.evaluation.figures import STAFF_ACTIVITIES, Computed, compute_figures
 from pipelines.reports.evaluation.words import FIGURES, SLOTS, WORDS
 from pipelines.reports.figures import percent
-from pipelines.survey.audit import Contradiction, Printed, Relation, audit_relations, audit_shares, audit_survey
+from warehouse.errors import BadConfiguration
 
 __all__ = ["Evaluation", "compose_evaluation", "read_evaluation"]
 
@@ -71,7 +77,7 @@ class Evaluation:
     survey: Sequence[tuple[str, Label, Mapping[int, int]]]
     narrative: Mapping[str, Label]
     published: Sequence[Published]
-    contradictions: Sequence[Contradiction]
+    audit: Audit
 
 
 def read_evaluation(
@@ -133,7 +139,7 @@ def read_evaluation(
         [] if "respondents" in withheld else _survey(con, pack, on),
         {r["slot"]: Label(r["text_zh"], r["text_en"]) for r in _table(pack, "narrative")},
         published,
-        _contradictions(pack, published),
+        _audited(pack),
     )  # fmt: skip
 
 
@@ -179,19 +185,21 @@ def _survey(con: duckdb.DuckDBPyConnection, pack: Pack, on: date) -> list[tuple[
     return [(i, labels.get(i, Label(i, i)), counts[i]) for i in ordered]
 
 
-def _contradictions(pack: Pack, published: Sequence[Published]) -> list[Contradiction]:
-    figures = {p.figure_id: p.printed for p in published}
-    parts = {
-        r["figure_id"]: (r["numerator_figure"] or None, r["denominator_figure"])
-        for r in _table(pack, "published_figures")
-        if r["denominator_figure"]
-    }
-    found = audit_shares(figures, parts)
-    found += audit_relations(figures, [Relation(**r) for r in _table(pack, "published_relations")])
-    for row in _table(pack, "published_survey"):
-        shares = [Printed.parse(v) for k, v in row.items() if k.startswith("level_") and v]
-        found += audit_survey(row["item_id"], shares, int(figures[row["respondents_figure"]].value))
-    return found
+def _audited(pack: Pack) -> Audit:
+    """The audit of the programme's own published report.
+
+    Raises:
+        BadConfiguration: a figure or relation of it cannot be read.
+    """
+    figures, unread = figures_of(_table(pack, "published_figures"), "published_figures.csv")
+    items = {r["item_id"]: r for r in pack.tables["survey_items"]}
+    rows = [items.get(r["item_id"], {}) | r for r in _table(pack, "published_survey")]
+    levels = {f"level_{r['level']}": Label(r["label_zh"], r["label_en"]) for r in pack.tables["survey_levels"]}
+    shares, more = shares_of(rows, "published_survey.csv", figures, levels=levels)
+    if unread or more:
+        one = [*unread, *more][0]
+        raise BadConfiguration(f"{pack.programme_id}: {one.file} row {one.row}, {one.column}: {one.why}")
+    return audit({**figures, **shares}, relations_of(_table(pack, "published_relations"), "published_relations.csv"))
 
 
 def compose_evaluation(evaluation: Evaluation, language: str, time_zone: str) -> Document:
@@ -535,24 +543,22 @@ class _Composer:
         title = w["contradictions"]
         if not self.e.published:
             return []
-        if not self.e.contradictions:
+        if not self.e.audit.findings:
             return [Heading(title), Paragraph(w["no_contradictions"])]
-        labels = {p.figure_id: p.label for p in self.e.published} | {i: label for i, label, _ in self.e.survey}
-        between = "；" if self.language == "zh" else "; "
         rows = [
             Row(
                 [
-                    Value.of_text(between.join(labels.get(f, Label(f, f)).of(self.language) for f in dict.fromkeys(c.figures))),
-                    Value.of_text(w[c.rule]), Value.of_text(c.arithmetic_zh if self.language == "zh" else c.arithmetic_en),
+                    Value.of_text(_capital(figures_text(self.e.audit, one.figures, self.language))),
+                    Value.of_text(RULES[one.rule].of(self.language)),
+                    Value.of_text(one.verdict.arithmetic.of(self.language)),
+                    Value.of_text(
+                        "".join(correction_text(self.e.audit, c, self.language) for c in one.corrections[:1])
+                    ),
                 ]
             )
-            for c in self.e.contradictions
-        ]  # fmt: skip
-        columns = [
-            Column(w["which"], is_number=False),
-            Column(w["rule"], is_number=False),
-            Column(w["why"], is_number=False),
+            for one in self.e.audit.findings
         ]
+        columns = [Column(w[name], is_number=False) for name in ("which", "rule", "why", "simplest")]
         return [Heading(title), Table(title, title, columns, rows)]
 
     def all_traces(self) -> list[Block]:

@@ -76,7 +76,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "survey_note": "占比为该题作答者的百分比，保留两位小数；前两级为前两个级别之和。", "answered": "作答", "top_two": "前两级（%）", "of_participating": "参训者中的答卷率",
         "printed": "印发值", "recomputed": "重算值", "verdict": "比较", "same": "一致", "differs": "不一致", "where": "位置", "cannot": "事件不能得知",
         "published_note": "印发值为原报告所印文字。", "no_published": "项目包中没有已印发的数字。", "rule": "规则", "which": "涉及", "why": "算式",
-        "grim": "没有整数能得此占比", "quotient": "不等于分子除以分母", "relation": "应有的关系不成立", "sum": "各部分之和不符", "no_contradictions": "未发现。",
+        "simplest": "最简单的更正", "no_contradictions": "未发现。",
         "awards": "表彰与提醒", "how": "如何重算", "stages": "按学段", "teams": "团队", "outputs": "学员产出", "simulated_note": "重算值来自按真实总数所作的模拟。",
     },
     "en": {
@@ -97,8 +97,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "top_two": "Top two (%)", "of_participating": "Response rate of those participating",
         "printed": "Printed", "recomputed": "Computed", "verdict": "They are", "same": "equal", "differs": "differs", "where": "Where", "cannot": "no event tells it",
         "published_note": "Printed values are the text of the published report.", "no_published": "The pack has no published figures.", "rule": "Rule",
-        "which": "About", "why": "Arithmetic", "grim": "no whole number gives this share", "quotient": "not numerator ÷ denominator",
-        "relation": "what should hold does not", "sum": "the parts do not add up", "no_contradictions": "None was found.",
+        "which": "About", "why": "Arithmetic", "simplest": "Simplest correction", "no_contradictions": "None was found.",
         "awards": "Awards and reminders", "how": "How it is computed again", "stages": "By school stage", "teams": "Teams", "outputs": "What learners made",
         "simulated_note": "What is computed comes from a simulation of the real totals.",
     },

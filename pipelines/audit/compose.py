@@ -1,0 +1,125 @@
+"""An audit as a document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+from pipelines.audit.against import Comparison
+from pipelines.audit.model import Audit, Statement
+from pipelines.audit.told import correction_text, figures_text, power_text, strength
+from pipelines.audit.words import RULES, SEVERITIES, WORDS
+from pipelines.reports.document import Block, Column, Document, Heading, Notice, Paragraph, Row, Table, Value
+
+__all__ = ["compose_audit"]
+
+#: Lines printed of what holds; the workbook has them all.
+_PRINTED = 60
+
+
+def compose_audit(audit: Audit, language: str, *, file: str, on: date, compared: Comparison | None = None) -> Document:
+    """The document: findings, what holds and how much that says, what could not be told or read."""
+    w = WORDS[language]
+    counts = Counter(s.severity for s in audit.findings)
+    passed = [s for s in audit.statements if s.verdict.holds is True]
+    vague = [s for s in audit.statements if s.verdict.holds is None]
+    blocks: list[Block] = []
+    if compared is not None and compared.is_simulated:
+        blocks.append(Notice(w["simulated"]))
+    blocks.append(
+        Paragraph(
+            w["summary"].format(
+                errors=counts["error"],
+                warnings=counts["warning"],
+                notices=counts["notice"],
+                passed=len(passed),
+                vague=len(vague),
+            )
+        )
+    )
+    blocks += _findings(audit, language)
+    if compared is not None:
+        blocks += _against(audit, compared, language)
+    if audit.unread:
+        rows = [
+            Row([Value.of_text(w["row"].format(file=u.file, row=u.row, column=u.column)), Value.of_text(u.why)])
+            for u in audit.unread
+        ]
+        blocks += [Heading(w["unread"]), Table(w["unread"], w["unread"], _texts(w["where"], w["reason"]), rows)]
+    for name, statements in (("passed", passed), ("vague", vague)):
+        if statements:
+            blocks += [Heading(w[name]), _stated(audit, statements, w[name], language)]
+    subtitle = w["subtitle"].format(
+        file=file, figures=f"{len(audit.figures):,}", statements=f"{len(audit.statements):,}"
+    )
+    return Document(language, w["title"], subtitle, on, blocks, [w["power_note"]])
+
+
+def _texts(*labels: str) -> list[Column]:
+    return [Column(label, is_number=False) for label in labels]
+
+
+def _findings(audit: Audit, language: str) -> list[Block]:
+    w = WORDS[language]
+    if not audit.findings:
+        return [Heading(w["findings"]), Paragraph(w["none"])]
+    between = "；" if language == "zh" else "; "
+    rows = []
+    for one in audit.findings:
+        nearest = dict.fromkeys(
+            f"{audit.figures[n].label.of(language)} {text}" if len(one.figures) > 1 else text for n, text in one.nearest
+        )
+        rows.append(
+            Row(
+                [
+                    Value.of_text(SEVERITIES[one.severity].of(language)),
+                    Value.of_text(figures_text(audit, one.figures, language)),
+                    Value.of_text(RULES[one.rule].of(language)),
+                    Value.of_text(one.verdict.arithmetic.of(language)),
+                    Value.of_text(between.join(nearest)),
+                    Value.of_text(between.join(correction_text(audit, c, language) for c in one.corrections[:2])),
+                    Value.of_text(power_text(one.power)),
+                ]
+            )
+        )
+    columns = _texts(w["severity"], w["which"], w["rule"], w["why"], w["nearest"], w["correction"], w["power"])
+    return [Heading(w["findings"]), Table(w["findings"], w["findings"], columns, rows)]
+
+
+def _stated(audit: Audit, statements: Sequence[Statement], title: str, language: str) -> Table:
+    w = WORDS[language]
+    rows = [
+        Row(
+            [
+                Value.of_text(figures_text(audit, one.figures, language)),
+                Value.of_text(RULES[one.rule].of(language)),
+                Value.of_text(one.verdict.arithmetic.of(language)),
+                Value.of_text(w[strength(one.power)] if one.verdict.holds else ""),
+                Value.of_text(power_text(one.power)),
+            ]
+        )
+        for one in statements
+    ]
+    more = f"{len(rows):,}"
+    columns = _texts(w["which"], w["rule"], w["why"], w["strength"], w["power"])
+    return Table(title, title, columns, rows, most=_PRINTED, more=f"{_PRINTED} / {more}")
+
+
+def _against(audit: Audit, compared: Comparison, language: str) -> list[Block]:
+    w = WORDS[language]
+    rows = []
+    for one in compared.rows:
+        figure = audit.figures[one.figure]
+        verdict = w["cannot"] if one.recomputed is None else w["agrees" if one.agrees else "differs"]
+        rows.append(
+            Row(
+                [
+                    Value.of_text(figure.label.of(language)), Value.of_text(figure.printed.text), Value.of_text(one.recomputed or ""),
+                    Value.of_text("" if one.difference is None else f"{one.difference:+,f}"), Value.of_text(verdict),
+                ]
+            )
+        )  # fmt: skip
+    note = w["against_note"].format(on=compared.as_of.isoformat(), programme=compared.programme_id)
+    columns = _texts(w["which"], w["printed"], w["recomputed"], w["difference"], w["verdict"])
+    return [Heading(w["against"]), Table(w["against"], w["against"], columns, rows, note=note)]

@@ -1,0 +1,44 @@
+"""What an audit says, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pipelines.audit.model import Audit, Correction
+from pipelines.audit.words import WORDS
+
+__all__ = ["correction_text", "figures_text", "power_text", "strength"]
+
+
+def strength(power: float | None) -> str:
+    """How much a pass says, as a word's name."""
+    if power is None or power <= 0.005:
+        return "nothing"
+    return "strong" if power >= 0.9 else "fair" if power >= 0.5 else "weak"
+
+
+def power_text(power: float | None) -> str:
+    """A power in percent; nothing where it is not known."""
+    if power is None:
+        return ""
+    return f"{Decimal(power * 100).quantize(Decimal('0.1'))}%"
+
+
+def figures_text(audit: Audit, names: Sequence[str], language: str) -> str:
+    """Figures with what they say and how they were printed."""
+    told = [f"{audit.figures[n].label.of(language)} {audit.figures[n].printed.text}" for n in names]
+    return ("；" if language == "zh" else "; ").join(dict.fromkeys(told))
+
+
+def correction_text(audit: Audit, correction: Correction, language: str) -> str:
+    """What to change, and what that would change besides."""
+    w, figure = WORDS[language], audit.figures[correction.figure]
+    text = w["corrected"].format(
+        figure=figure.label.of(language),
+        old=figure.printed.text,
+        new=correction.text,
+        kind=correction.kind.of(language),
+    )
+    more = w["resolves"].format(n=correction.resolves) if correction.resolves > 1 else ""
+    return text + more + (w["breaks"].format(n=correction.breaks) if correction.breaks else "")

@@ -1,1 +1,0 @@
-"""The satisfaction survey, and the audit of published figures."""
