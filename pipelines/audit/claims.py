@@ -267,10 +267,11 @@ class RelationClaim:
     def _solved(self, values: Values, name: str) -> int | None:
         """Where left − right crosses: both sides are taken to be straight lines in the figure."""
         one, printed = self.relation, values[name]
+        own = {n: values[n] for n in self.figures}
 
         def gap(units: int) -> float:
             at = Fraction(units) / Fraction(10) ** printed.decimals
-            middle = {n: ((p.low + p.high) / 2,) * 2 for n, p in values.items() if n in self.figures} | {name: (at, at)}
+            middle = {n: ((p.low + p.high) / 2,) * 2 for n, p in own.items()} | {name: (at, at)}
             return float(interval(one.left, values, middle)[0] - interval(one.right, values, middle)[0])
 
         try:
@@ -281,7 +282,7 @@ class RelationClaim:
             return None
         exact = printed.units - here / (there - here)
         rounded = [floor(exact), ceil(exact)]
-        fits = [u for u in rounded if self.check({**values, name: printed.with_units(u)}).holds and u >= 0]
+        fits = [u for u in rounded if self.check({**own, name: printed.with_units(u)}).holds and u >= 0]
         return min(fits, key=lambda u: abs(u - exact)) if fits else None
 
     def power(self, values: Values) -> float | None:
@@ -289,7 +290,7 @@ class RelationClaim:
             return None
         one = self.relation
         name = max(self.figures, key=lambda f: len(values[f].printable))
-        lone = {n: (float(p.low), float(p.high)) for n, p in values.items() if n in self.figures}
+        lone = {n: (float(values[n].low), float(values[n].high)) for n in self.figures}
 
         def holds(units: np.ndarray) -> np.ndarray:
             replaced = {**lone, name: _ends(values, name, units)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.audit.claims import ShareOf, Transposed
@@ -75,14 +76,19 @@ def simplest(
     """
     best: dict[tuple[str, int], tuple[tuple[float, ...], Correction]] = {}
     seen: set[tuple[str, int]] = set()
+    around: dict[str, dict[str, Printed]] = {}
     for name, kind, changed in _candidates(claim, nearest, values, figures):
-        now = {**values, name: changed}
+        if name not in around:
+            involved = (f for c in (claim, *tied[name]) for f in c.figures)
+            around[name] = {f: values[f] for f in involved}
+        now = ChainMap({name: changed}, around[name])
         # The likelier of two ways to the same number comes first.
         if (name, changed.units) in seen or claim.check(now).holds is not True:
             continue
         seen.add((name, changed.units))
         resolves = breaks = 0
-        for other in tied[name]:
+        # Another denominator may be that of this share only.
+        for other in [claim] if kind is _DENOMINATOR else tied[name]:
             if isinstance(other, Transposed) and other is not claim:
                 continue
             holds = other.check(now).holds
@@ -119,12 +125,13 @@ def _denominators(
     claim: ShareOf, values: Values, figures: Mapping[str, Figure]
 ) -> Iterator[tuple[str, Label, Printed]]:
     """Other figures that could be meant, the counts behind other shares of the same whole, and a few people more or less."""
-    of = values[claim.denominator]
+    of, whole, group = values[claim.denominator], figures[claim.denominator], figures[claim.share].group
     total, seen = int(of.value), set()
-    unit = figures[claim.denominator].unit if claim.denominator in figures else ""
     for name, one in figures.items():
+        if one.group not in (group, ""):
+            continue
         other = one.printed
-        if other.is_whole and not other.is_about and one.unit == unit and name not in claim.figures:
+        if other.is_whole and not other.is_about and one.unit == whole.unit and name not in claim.figures:
             counts = range(other.units, other.units + 1)
         elif other.is_percent and one.denominator == claim.denominator and name != claim.share:
             counts = possible_counts(other, total)

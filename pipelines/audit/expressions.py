@@ -39,6 +39,7 @@ def parse(text: str) -> ast.expr:
     return tree
 
 
+@lru_cache(maxsize=100_000)
 def names(text: str) -> tuple[str, ...]:
     """The figures that an expression names, in their order."""
     return tuple(dict.fromkeys(n.id for n in ast.walk(parse(text)) if isinstance(n, ast.Name)))

@@ -21,7 +21,11 @@ __all__ = ["debit", "grimmer", "possible_counts", "printed_share", "share_power"
 
 def possible_counts(share: Printed, total: int) -> range:
     """The whole numbers of ``total`` that print as this percentage; empty where none does."""
-    return range(max(0, ceil(share.low * total / 100)), min(total, floor(share.high * total / 100)) + 1)
+    # In units of half the last digit, to stay with whole numbers.
+    whole = 200 * 10 ** max(0, share.decimals)
+    half = 2 * share.units * 10 ** max(0, -share.decimals)
+    slack = 10 ** max(0, -share.decimals)
+    return range(max(0, -((slack - half) * total // whole)), min(total, (half + slack) * total // whole) + 1)
 
 
 def printed_share(count: int, total: int, decimals: int) -> str:

@@ -30,6 +30,8 @@ LADDER = ("called_up", "participating", "login", "study", "pass")
 _RELATIONS = ("=", "<=", ">=", "<", ">", "≤", "≥")
 #: Shorter numbers are often each other's digits swapped.
 _LONG = 1_000
+#: Pairs with two digits swapped that there may be by chance among the figures of one unit.
+_EXPECTED = 0.5
 
 
 def claims(figures: Mapping[str, Figure], relations: Iterable[Relation]) -> list[Claim]:
@@ -131,17 +133,22 @@ def _of_indicators(figures: Mapping[str, Figure]) -> Iterator[Claim]:
 
 
 def _transposed(figures: Mapping[str, Figure]) -> Iterator[Claim]:
-    """Only pairs that differ so: all the others would say nothing."""
-    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    """Only pairs that differ so, and only where no such pair is to be expected: all else would say nothing."""
+    lengths: dict[tuple[str, int], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name, one in figures.items():
         if one.printed.is_whole and not one.printed.is_date and one.printed.value >= _LONG:
-            alike[one.unit, "".join(sorted(str(one.printed.units)))].append(name)
+            digits = str(one.printed.units)
+            lengths[one.unit, len(digits)]["".join(sorted(digits))].append(name)
     values = {name: one.printed for name, one in figures.items()}
-    for same in alike.values():
-        for a, b in _distinct(same, values):
-            claim = Transposed(a, b)
-            if claim.check(values).holds is False:
-                yield claim
+    for (_, length), alike in lengths.items():
+        many = sum(len({values[n].units for n in same}) for same in alike.values())
+        if many * (many - 1) / 2 * (length - 1) / (9 * 10 ** (length - 1)) > _EXPECTED:
+            continue
+        for same in alike.values():
+            for a, b in _distinct(same, values):
+                claim = Transposed(a, b)
+                if claim.check(values).holds is False:
+                    yield claim
 
 
 def _distinct(same: Sequence[str], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -298,3 +298,28 @@ def test_figures_are_followed_to_their_events_and_to_what_was_known(tmp_path: Pa
     assert "3 events came in between" in changed.stdout
     assert "– " in changed.stdout
     assert "neither a date" in xueqing(tmp_path, "status", "--known-by", "recently").stderr
+
+
+def test_an_audit_is_told_written_and_fails_where_something_cannot_be(tmp_path: Path) -> None:
+    figures, relations = tmp_path / "figures.csv", tmp_path / "relations.csv"
+    figures.write_text("编号,数值,单位,分母\nn,６０,people,\nrate,33.50％,percent,n\nsome,about 300,people,\n", encoding="utf-8")
+    relations.write_text("left,relation,right,why\nn,<=,some,a part\n")
+    written = [tmp_path / f"audit.{ending}" for ending in ("html", "md", "xlsx", "pdf")]
+    to = [part for path in written for part in ("--to", str(path))]
+    done = xueqing(tmp_path, "audit", str(figures), "-r", str(relations), *to, "--all", "--lang", "en")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "no whole number of 60 gives 33.50" in done.stdout.replace("\n", " ")
+    assert "1 cannot be, 0 are doubtful, 0 to look at; 0 hold, of 1 nothing can be told." in done.stdout
+    assert all(path.stat().st_size > 200 for path in written)
+    figures.write_text(figures.read_text().replace("33.50", "33.33"))
+    fine = xueqing(tmp_path, "audit", str(figures), "--lang", "zh")
+    assert fine.returncode == 0, fine.stderr
+    assert "发现0项不可能成立" in fine.stdout
+    for arguments, message in (
+        ([str(tmp_path / "none.csv")], "there is no file"),
+        ([str(figures), "--to", "audit.doc"], "write the audit as .html"),
+        ([str(figures), "--against", "tianshui-2017"], "nothing is published"),
+    ):
+        refused = xueqing(tmp_path, "audit", *arguments)
+        assert refused.returncode == 1
+        assert message in refused.stderr.replace("\n", " ")

@@ -360,7 +360,7 @@ class _Reader:
             select as_of_on, indicator, county_id, numerator_count, denominator_count from rpt_indicators
             where programme_id = $programme and as_of_on <= $on and breakdown in ('programme', 'county')
                 and list_contains($shown, indicator) and denominator_count > 0
-                and (breakdown = 'programme' or county_id is not null)
+                and (breakdown = 'programme' or county_id is not null) and ($county is null or county_id = $county)
                 and date_diff('day', as_of_on, $on) % $step = 0
             order by all
             """,
@@ -428,6 +428,7 @@ class _Reader:
                     bool_or(indicator = 'pass') as has_passed
                 from fct_indicator_spells
                 where programme_id = $programme and valid_from_on <= $on and (valid_to_on is null or valid_to_on > $on)
+                    and indicator in ('login', 'study', 'pass')
                 group by enrolment_id
             )
             select e.enrolment_id, e.learner_key, e.class_id, e.school_id, e.county_id, e.subject_id,
@@ -455,7 +456,7 @@ class _Reader:
             join dim_enrolments e on e.programme_id = f.programme_id and e.enrolment_id = f.enrolment_id
                 and e.valid_from_on <= $on and (e.valid_to_on is null or e.valid_to_on > $on)
             where f.programme_id = $programme and f.local_on <= $on and f.activity in ('journal_featured', 'assignment_featured')
-                and e.is_participating
+                and e.is_participating and ($county is null or e.county_id = $county)
             group by all having sum(f.event_count) > 0
             order by f.activity, 5 desc, e.county_id, f.enrolment_id
             """
