@@ -13,14 +13,15 @@ import altair as alt
 from pipelines.reports.bulletin.model import TrendPoint
 from pipelines.reports.figures import percent
 
-__all__ = ["county_trends_svg", "funnel_svg", "lines_svg", "pace_svg"]
+__all__ = ["configured", "county_trends_svg", "funnel_svg", "lines_svg", "pace_svg", "svg_of"]
 
 _FONT = "Noto Sans CJK SC, Noto Sans SC, PingFang SC, Microsoft YaHei, sans-serif"
 _COLOURS = ["#2b5c9e", "#c06a11", "#23794a", "#8a3a86"]
 _DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3]]
 
 
-def _svg(chart: alt.TopLevelMixin) -> str:
+def svg_of(chart: alt.TopLevelMixin) -> str:
+    """A chart as SVG."""
     import vl_convert  # half a second to import
 
     # Not validated: what is drawn is fixed here, and looking it through costs as long as drawing it.
@@ -28,14 +29,15 @@ def _svg(chart: alt.TopLevelMixin) -> str:
     return svg
 
 
-def _configured(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
-    configured: alt.TopLevelMixin = (
+def configured(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+    """With the reports' fonts and legends."""
+    found: alt.TopLevelMixin = (
         chart.configure(font=_FONT, background="white")
         .configure_legend(orient="top", labelFontSize=12, symbolSize=300, title=None, labelLimit=400)
         .configure_axis(labelFontSize=11, titleFontSize=11)
         .configure_header(labelFontSize=12, labelFontWeight="bold")
     )
-    return configured
+    return found
 
 
 def _days(data: str, ticks: int) -> alt.Axis:
@@ -90,7 +92,7 @@ def _lines(data: str, series: tuple[str, ...], axis: str) -> str:
         )
         .properties(width=720, height=220)
     )
-    return _svg(_configured(chart))
+    return svg_of(configured(chart))
 
 
 def county_trends_svg(
@@ -123,7 +125,7 @@ def _facets(data: str, counties: tuple[str, ...], series: tuple[str, ...], axis:
         )
         .properties(width=205 if len(counties) > 1 else 640, height=120)
     )
-    return _svg(_configured(chart))
+    return svg_of(configured(chart))
 
 
 def funnel_svg(steps: Sequence[tuple[str, int]]) -> str:
@@ -144,4 +146,4 @@ def funnel_svg(steps: Sequence[tuple[str, int]]) -> str:
         base.mark_bar(color="#2b5c9e", height=18)
         + base.mark_text(align="left", dx=5, fontSize=12).encode(text="text:N")
     ).properties(width=600, height=28 * len(steps))
-    return _svg(_configured(chart))
+    return svg_of(configured(chart))

@@ -1,0 +1,1 @@
+"""The survey report: what was answered, how sure that is, and who did not answer."""

@@ -1,0 +1,1 @@
+"""Satisfaction surveys: files read by their form, and what the answers say."""
