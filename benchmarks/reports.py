@@ -2,7 +2,8 @@
 
 Issues all six bulletins of the simulated programme, each in eight editions (of the whole and of each county, public and restricted), two
 languages and four formats, and writes one county's bulletin as HTML straight from the published file. Without ``--published``, simulates and
-builds first. With ``--copies``, the county's bulletin again from a file in which every enrolment, class and school is there so many times.
+builds first. With ``--copies``, the county's bulletin again from a file in which every enrolment, class, school and county is there so many
+times, and from one in which they are all in the same few counties.
 """
 
 from __future__ import annotations
@@ -52,13 +53,18 @@ def main() -> None:
         seconds = county(published)
         print(f"\n{enrolments[0]:,} simulated enrolments; {describe()}\n\n| | |\n|---|---:|")
         print(f"| one county's bulletin as HTML, from the published file | {seconds:.1f} s |")
-        if options.copies:
-            many = multiplied(published, folder / "many.duckdb", options.copies)
+        for spread in (True, False) if options.copies else ():
+            many = multiplied(published, folder / "many.duckdb", options.copies, spread=spread)
+            name = "qinzhou-0" if spread else "qinzhou"
             with connect(many) as con:
-                copied = con.execute("select count(distinct enrolment_id) from dim_enrolments").fetchone() or (0,)
+                copied = con.execute(
+                    "select count(distinct enrolment_id), count(distinct county_id),"
+                    f" count(distinct enrolment_id) filter (county_id = '{name}') from dim_enrolments"
+                ).fetchone() or (0, 0, 0)
             print(
-                f"| the same of {copied[0]:,} enrolments (each copied {options.copies} times) | {county(many):.1f} s |"
+                f"| the same of {copied[0]:,} enrolments in {copied[1]} counties, {copied[2]:,} in this one | {county(many, name):.1f} s |"
             )
+            many.unlink()
         if options.one:
             return
         started, files = time.perf_counter(), 0
@@ -83,8 +89,12 @@ def build(folder: Path) -> Path:
     return warehouse.published
 
 
-def multiplied(published: Path, target: Path, copies: int) -> Path:
-    """A published file with every enrolment, class and school of ``published`` so many times; cells count so many more."""
+def multiplied(published: Path, target: Path, copies: int, *, spread: bool) -> Path:
+    """A published file with every enrolment, class and school of ``published`` so many times; cells count so many more.
+
+    ``spread``: every county, too.
+    """
+    own = ("enrolment_id", "class_id", "school_id", *(("county_id",) if spread else ()))
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'; set preserve_insertion_order = false; set memory_limit = '6GB'")
         con.execute(f"set temp_directory = '{target.parent / 'spill'}'")
@@ -98,12 +108,16 @@ def multiplied(published: Path, target: Path, copies: int) -> Path:
         for schema, table in track(tables, "Copy everybody", console=Console(stderr=True)):
             source = f"one.{schema}.{table}"
             columns = [r[0] for r in con.execute(f"describe {source}").fetchall()]
-            copied = [c for c in ("enrolment_id", "class_id", "school_id") if c in columns]
-            if schema == "reference" or table in ("rpt_daily_activity", "rpt_event_accounting") or not copied:
+            copied = [c for c in own if c in columns]
+            if (
+                (schema == "reference" and not (spread and table == "counties"))
+                or table in ("rpt_daily_activity", "rpt_event_accounting")
+                or not copied
+            ):
                 con.execute(f"create table many.{schema}.{table} as from {source}")
             elif table == "rpt_status":
                 counts = ", ".join(f"{c} * {copies} as {c}" for c in columns if c.endswith("_count"))
-                one = "breakdown in ('class', 'school')"
+                one = f"(breakdown in ('class', 'school') or {str(spread).lower()} and breakdown like '%county%')"
                 con.execute(
                     f"create table many.marts.{table} as select * replace ({counts}) from {source} where not {one}"
                 )
@@ -113,7 +127,9 @@ def multiplied(published: Path, target: Path, copies: int) -> Path:
                 )
             else:
                 named = ", ".join(f"{c} || copy as {c}" for c in copied)
-                con.execute(f"create table many.marts.{table} as select s.* replace ({named}) from {source} s, copies")
+                con.execute(
+                    f"create table many.{schema}.{table} as select s.* replace ({named}) from {source} s, copies"
+                )
         con.execute("use many.marts")
         views = con.execute(
             "select view_name, sql from duckdb_views() where database_name = 'one' and schema_name = 'marts'"
@@ -124,12 +140,12 @@ def multiplied(published: Path, target: Path, copies: int) -> Path:
     return target
 
 
-def county(published: Path) -> float:
+def county(published: Path, county_id: str = "qinzhou") -> float:
     """Seconds for one county's bulletin, from opening the published file to the HTML."""
     started = time.perf_counter()
     with connect(published) as con:
-        bulletin = read_bulletin(con, PROGRAMME, 4, county_id="qinzhou")
-    html = render_html(compose(county_edition(bulletin, "qinzhou"), "zh", ZONE))
+        bulletin = read_bulletin(con, PROGRAMME, 4, county_id=county_id)
+    html = render_html(compose(county_edition(bulletin, county_id), "zh", ZONE))
     assert "秦州区" in html
     return time.perf_counter() - started
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -108,19 +109,13 @@ def _read_csv(file: Path) -> pa.Table:
             encoding = "gb18030"  # what spreadsheets in China write
     first = head.decode(encoding, errors="replace").partition("\n")[0]
     delimiter = max(",\t;", key=first.count)
-    names = [n.strip().lstrip("\ufeff") for n in next(iter(_split(first.rstrip("\r"), delimiter)))]
+    names = [n.strip().lstrip("\ufeff") for n in next(csv.reader([first.rstrip("\r")], delimiter=delimiter))]
     convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
     table = pa_csv.read_csv(
         file, read_options=pa_csv.ReadOptions(encoding=encoding, column_names=names, skip_rows=1),
         parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True), convert_options=convert,
     )  # fmt: skip
     return table.cast(pa.schema([(n, pa.string()) for n in table.column_names]))
-
-
-def _split(line: str, delimiter: str) -> list[list[str]]:
-    import csv
-
-    return list(csv.reader([line], delimiter=delimiter))
 
 
 def _text(value: object) -> str:
@@ -148,20 +143,24 @@ def _read_spss(file: Path) -> pa.Table:
     frame, meta = pyreadstat.read_sav(str(file), user_missing=True)
     columns = []
     for name in frame.columns:
-        labels = {_text(k): v for k, v in meta.variable_value_labels.get(name, {}).items()}
-        # A label that the form knows and a code that it knows mean the same; codes stay.
-        columns.append(pa.array([_text(v) for v in frame[name].tolist()], pa.string()))
-        del labels
+        # What the file itself calls a code stands: a form that calls it otherwise is told so, and nothing is mixed up.
+        labels: dict[str, str] = {
+            _text(code): str(label) for code, label in meta.variable_value_labels.get(name, {}).items()
+        }
+        texts = map(_text, frame[name].tolist())
+        columns.append(pa.array([labels.get(text, text) for text in texts], pa.string()))
     return pa.Table.from_arrays(columns, names=list(frame.columns))
 
 
 def answers_of(table: pa.Table, form: Form, file: str) -> Answers:
     """The answers of a table of texts."""
-    columns = {plain(name): name for name in table.column_names}
+    columns: dict[str, str] = {plain(name): name for name in table.column_names}
 
     def column(name: str, what: str) -> str:
         if plain(name) not in columns:
-            raise BadConfiguration(f"{file}: the column {name!r} of {what} is missing; it has {', '.join(table.column_names)}")
+            raise BadConfiguration(
+                f"{file}: the column {name!r} of {what} is missing; it has {', '.join(table.column_names)}"
+            )
         return columns[plain(name)]
 
     key = column(form.key, "the key") if form.key else None
@@ -187,7 +186,7 @@ def _widened(
     by_row = {name: table.column(name).to_pylist() for name in table.column_names}
     order: dict[str, int] = {}
     wide: dict[str, list[str]] = {i.item_id: [] for i in form.items}
-    rest = {name: [] for name in table.column_names if name not in (item, answer)}
+    rest: dict[str, list[str]] = {name: [] for name in table.column_names if name not in (item, answer)}
     first: list[int] = []
     unknown: dict[str, int] = {}
     for number in range(table.num_rows):
@@ -249,7 +248,12 @@ def _answers(
             if first.setdefault(who.strip(), i) != i:
                 keep[i] = False
                 problems.append(
-                    Problem(int(rows[i]), key, "", f"answered before, in row {int(rows[first[who.strip()]])}; the first stands")
+                    Problem(
+                        int(rows[i]),
+                        key,
+                        "",
+                        f"answered before, in row {int(rows[first[who.strip()]])}; the first stands",
+                    )
                 )
     for n, one in enumerate(form.items):
         omitted[one.item_id] = int(np.count_nonzero(codes[keep, n] == 0))
@@ -263,7 +267,9 @@ def _answers(
     )  # fmt: skip
 
 
-def _codes(column: pa.ChunkedArray, form: Form) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_], list[tuple[int, str]]]:
+def _codes(
+    column: pa.ChunkedArray, form: Form
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_], list[tuple[int, str]]]:
     """Positions, whether anything was said, and (row, value) of what is no level; a column has few different texts."""
     encoded = pc.dictionary_encode(column.combine_chunks())
     if isinstance(encoded, pa.ChunkedArray):

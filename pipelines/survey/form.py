@@ -77,8 +77,8 @@ class Form(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     neutral: int | None = None
     not_applicable: tuple[str, ...] = ("",)
     key: str | None = None
-    groups: Mapping[str, str] = {}  # noqa: RUF012 - msgspec copies it
-    texts: Mapping[str, str] = {}  # noqa: RUF012
+    groups: Mapping[str, str] = {}
+    texts: Mapping[str, str] = {}
     long: _Long | None = None
     asked: int | None = None
 

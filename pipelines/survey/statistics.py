@@ -410,7 +410,9 @@ def post_stratified(
     weights = whole / whole.sum()
     parts = kept / sizes[:, None]
     shares = weights @ parts
-    each = np.where(sizes > 1, 1 - sizes / whole, 0.0)[:, None] * parts * (1 - parts) / np.maximum(sizes - 1, 1)[:, None]
+    each = (
+        np.where(sizes > 1, 1 - sizes / whole, 0.0)[:, None] * parts * (1 - parts) / np.maximum(sizes - 1, 1)[:, None]
+    )
     errors = np.sqrt((weights**2) @ each)
     one = whole / sizes  # a respondent's weight
     design = float(sizes.sum() * (sizes * one**2).sum() / (sizes * one).sum() ** 2)

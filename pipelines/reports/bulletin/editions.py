@@ -43,7 +43,11 @@ def county_edition(bulletin: Bulletin, county_id: str) -> Bulletin:
         warnings=warnings,
         learners=[x for x in bulletin.learners if x.county_id == county_id],
         featured=[f for f in bulletin.featured if f.county_id == county_id],
-        actions=[replace(a, count=causes.get(a.when) or a.count) for a in bulletin.actions if causes.get(a.when, 1)],
+        actions=[
+            replace(a, count=causes.get(a.when) or a.count)
+            for a in bulletin.actions
+            if a.when not in causes or (causes[a.when] or 0) >= a.minimum
+        ],
     )
 
 

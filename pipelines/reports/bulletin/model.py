@@ -136,6 +136,8 @@ class Action:
     due_on: date
     when: str
     count: int
+    #: From how many on the rule asks for it.
+    minimum: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -394,21 +394,14 @@ class _Reader:
         places: dict[str, dict[str, int | None]] = defaultdict(dict)
         # Looked for once, asked twice.
         self._rows(
-            """
-            create or replace temp table warned as
-            select w.warning, w.enrolment_id, coalesce(e.county_id, '') as county_id
-            from rpt_warnings w join dim_enrolments e using (programme_id, enrolment_id)
-            where w.programme_id = $programme and w.as_of_on = $on
-                and e.valid_from_on <= $on and (e.valid_to_on is null or e.valid_to_on > $on)
-            """
+            "create or replace temp table warned as select warning, enrolment_id, county_id from rpt_warnings"
+            f" where programme_id = $programme and as_of_on = $on {'and county_id = $county' if self._county else ''}"
         )
         for warning, county, n in self._rows(
             "select warning, county_id, count(*) from temp.warned group by all order by all"
         ):
             places[warning][county] = n
-        for warning, enrolment in self._rows(
-            "select warning, enrolment_id from temp.warned where $county is null or county_id = $county order by all"
-        ):
+        for warning, enrolment in self._rows("select warning, enrolment_id from temp.warned order by all"):
             warned[enrolment].append(warning)
         counts = [
             WarningCount(
@@ -495,10 +488,12 @@ def action_rules(con: duckdb.DuckDBPyConnection, programme_id: str, on: date) ->
 def chosen_actions(rules: Sequence[Rule], causes: Mapping[str, int], issued_on: date) -> list[Action]:
     """The next steps whose cause is there."""
     return [
-        Action(rule.action, rule.text, rule.owner, issued_on + timedelta(days=rule.days), rule.when, causes[rule.when])
+        Action(
+            rule.action, rule.text, rule.owner, issued_on + timedelta(days=rule.days), rule.when, causes[rule.when], rule.minimum
+        )
         for rule in rules
         if causes.get(rule.when, 0) >= rule.minimum
-    ]
+    ]  # fmt: skip
 
 
 def _causes(

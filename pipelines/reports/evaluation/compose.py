@@ -267,7 +267,7 @@ class _Composer:
         if name not in self.traces:
             self.traces[name] = (label, command)
         number = list(self.traces).index(name) + 1
-        return replace(Value.of_text(f"T{number}"), link=f"trace-{number}")
+        return Value("text", f"T{number}", link=f"trace-{number}")
 
     def value(self, name: str) -> Value:
         """A computed figure."""

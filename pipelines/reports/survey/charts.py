@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 
@@ -55,11 +56,13 @@ def diverging_svg(bars: Sequence[Bar], levels: Sequence[str], neutral: int | Non
             rows.append(_part(label, levels[i], right, right + bar.shares[i], bar.shares[i]))
             right += bar.shares[i]
         if neutral is not None:
-            rows.append(_part(label, levels[neutral], 0.0, bar.shares[neutral], bar.shares[neutral]) | {"panel": "neutral"})
+            rows.append(
+                _part(label, levels[neutral], 0.0, bar.shares[neutral], bar.shares[neutral]) | {"panel": "neutral"}
+            )
     scale = alt.Scale(domain=list(levels), range=[colours[i] for i in range(len(levels))])
     height = 24 * len(bars)
 
-    def panel(kind: str, domain: list[int], width: int, *, named: bool) -> alt.LayerChart:
+    def panel(kind: str, domain: list[int], width: int, *, named: bool) -> Any:
         data = alt.Data(values=[r for r in rows if r["panel"] == kind])  # type: ignore[no-untyped-call]
         place = alt.Y(
             "line:N", sort=labels, title=None,
@@ -78,17 +81,18 @@ def diverging_svg(bars: Sequence[Bar], levels: Sequence[str], neutral: int | Non
             x="middle:Q", text="text:N", color=alt.condition("datum.is_dark", alt.value("white"), alt.value("black"))
         )
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="black").encode(x="zero:Q")  # type: ignore[no-untyped-call]
-        layered: alt.LayerChart = alt.layer(parts, numbers, zero).properties(width=width, height=height)
-        return layered
+        return alt.layer(parts, numbers, zero).properties(width=width, height=height)
 
     for row in rows:
         row["is_dark"] = row["level"] in (levels[0], levels[-1])
     widest = max((sum(bar.shares[i] for i in against) for bar in bars), default=0.0)
     left_end = -min(100, 10 * (int(widest / 10) + 1)) if against else 0
-    chart: alt.TopLevelMixin = panel("for", [left_end, 100], 470, named=True)
+    chart = panel("for", [left_end, 100], 470, named=True)
     if neutral is not None:
         most = max((bar.shares[neutral] for bar in bars), default=0.0)
-        chart = alt.hconcat(chart, panel("neutral", [0, min(100, 10 * (int(most / 10) + 1))], 90, named=False), spacing=12)
+        chart = alt.hconcat(
+            chart, panel("neutral", [0, min(100, 10 * (int(most / 10) + 1))], 90, named=False), spacing=12
+        )
     return svg_of(configured(chart))
 
 

@@ -39,7 +39,7 @@ dates as (
 
 -- Those who take part and have not passed.
 learning as (
-    select dates.*, enrolments.enrolment_id, opened.opened_on
+    select dates.*, enrolments.enrolment_id, coalesce(enrolments.county_id, '') as county_id, opened.opened_on
     from dates
     inner join {{ ref('dim_enrolments') }} as enrolments
         on dates.programme_id = enrolments.programme_id and {{ holds_on('enrolments', 'dates.as_of_on') }}
@@ -55,7 +55,8 @@ learning as (
     where enrolments.is_participating and not cards.has_passed
 ),
 
--- What each kind of rule counts; rules of a kind count the same.
+-- What each kind of rule counts; rules of a kind count the same. With the county, so that who asks for one county's warnings
+-- does not wait for all of them.
 counted as (
     select distinct programme_id, as_of_on, kind, {{ unpack_list('activities', 'activity') }}
     from dates
@@ -63,7 +64,7 @@ counted as (
 
 done as (
     select
-        counted.programme_id, counted.as_of_on, days.enrolment_id,
+        counted.programme_id, counted.as_of_on, days.enrolment_id, coalesce(enrolments.county_id, '') as county_id,
         max(case when counted.kind = 'no_session' and days.event_count > 0 then days.local_on end) as last_on,
         sum(case when counted.kind = 'little_study' then days.quantity else 0 end) as week_quantity,
         sum(case when counted.kind = 'few_effective' and days.activity = 'post' then days.event_count else 0 end) as post_count,
@@ -74,7 +75,10 @@ done as (
     inner join {{ ref('fct_enrolment_days') }} as days
         on counted.programme_id = days.programme_id and days.local_on <= counted.as_of_on and counted.activity = days.activity
             and (counted.kind <> 'little_study' or {{ days_between('days.local_on', 'counted.as_of_on') }} < 7)
-    group by counted.programme_id, counted.as_of_on, days.enrolment_id
+    inner join {{ ref('dim_enrolments') }} as enrolments
+        on days.programme_id = enrolments.programme_id and days.enrolment_id = enrolments.enrolment_id
+            and {{ holds_on('enrolments', 'counted.as_of_on') }}
+    group by counted.programme_id, counted.as_of_on, days.enrolment_id, coalesce(enrolments.county_id, '')
 ),
 
 looked_at as (
@@ -88,7 +92,7 @@ looked_at as (
     from learning
     left join done
         on learning.programme_id = done.programme_id and learning.as_of_on = done.as_of_on
-            and learning.enrolment_id = done.enrolment_id
+            and learning.enrolment_id = done.enrolment_id and learning.county_id = done.county_id
     left join {{ ref('fct_indicator_spells') }} as spells
         on learning.programme_id = spells.programme_id and learning.enrolment_id = spells.enrolment_id
             and spells.indicator = 'course_study' and {{ holds_on('spells', 'learning.as_of_on') }}
@@ -100,6 +104,7 @@ select
     warning,
     level,
     enrolment_id,
+    county_id,
     case kind
         when 'no_session' then cast(idle_days as bigint)
         when 'little_study' then {{ whole_quotient('cast(week_quantity as bigint)', '60') }}
