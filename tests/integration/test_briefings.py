@@ -19,6 +19,11 @@ from pypdf import PdfReader
 from ingest.packs import Pack
 from ingest.sources.simulate.names import invented_people
 from pipelines import steps
+from pipelines.audit.against import compare
+from pipelines.audit.auditing import audit
+from pipelines.audit.compose import compose_audit
+from pipelines.audit.model import Figure
+from pipelines.audit.printed import Printed
 from pipelines.reminders import COLUMNS, read_sent, sent_events
 from pipelines.reports.briefing.compose import class_briefing, county_pack, staff_activity, subject_briefing
 from pipelines.reports.briefing.files import read_index, write_briefings
@@ -31,12 +36,6 @@ from pipelines.reports.document.html import render_html
 from pipelines.reports.document.markdown import render_markdown
 from pipelines.reports.document.pdf import render_pdf
 from pipelines.reports.document.xlsx import render_xlsx
-from pipelines.audit.against import compare
-from pipelines.audit.auditing import audit
-from pipelines.audit.compose import compose_audit
-from pipelines.audit.model import Figure
-from pipelines.audit.printed import Printed
-from pipelines.reports.bulletin.model import Label
 from pipelines.reports.evaluation.compose import Evaluation, compose_evaluation, read_evaluation
 from pipelines.settings import Settings
 from pipelines.trace import parse_figure, trace

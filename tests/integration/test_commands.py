@@ -302,7 +302,9 @@ def test_figures_are_followed_to_their_events_and_to_what_was_known(tmp_path: Pa
 
 def test_an_audit_is_told_written_and_fails_where_something_cannot_be(tmp_path: Path) -> None:
     figures, relations = tmp_path / "figures.csv", tmp_path / "relations.csv"
-    figures.write_text("编号,数值,单位,分母\nn,６０,people,\nrate,33.50％,percent,n\nsome,about 300,people,\n", encoding="utf-8")
+    figures.write_text(
+        "编号,数值,单位,分母\nn,６０,people,\nrate,33.50％,percent,n\nsome,about 300,people,\n", encoding="utf-8"
+    )
     relations.write_text("left,relation,right,why\nn,<=,some,a part\n")
     written = [tmp_path / f"audit.{ending}" for ending in ("html", "md", "xlsx", "pdf")]
     to = [part for path in written for part in ("--to", str(path))]
