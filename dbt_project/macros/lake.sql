@@ -6,6 +6,12 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Joins events with the records that this build has not read before. -#}
+{% macro only_fresh(alias) -%}
+    inner join {{ source('lake', 'new_records') }} as fresh_records
+        on {{ alias }}.log_partition = fresh_records.partition and {{ alias }}.log_offset = fresh_records.offset
+{%- endmacro %}
+
 {#- Takes the rows of the enrolments touched by this build out of an incremental model, which
     then appends them anew. -#}
 {% macro delete_touched() -%}

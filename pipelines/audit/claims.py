@@ -17,6 +17,7 @@ from pipelines.audit.possible import (
     debit,
     grimmer,
     possible_counts,
+    possible_sums,
     printed_share,
     share_power,
 )
@@ -45,6 +46,21 @@ def _number(value: Fraction | Decimal) -> str:
 
 def _told(low: Fraction, high: Fraction) -> str:
     return _number(low) if low == high else f"[{_number(low)}, {_number(high)}]"
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first:,}" if first == last else f"{first:,}–{last:,}"
+
+
+def _arrows(printed: Sequence[tuple[int, str]]) -> Label:
+    """Whole numbers, each with what it prints."""
+    told = [f"{n:,} → {text}" for n, text in printed]
+    return Label("；".join(told), "; ".join(told))
+
+
+def _each_others(values: Values, one: str, other: str) -> list[tuple[str, str]]:
+    """Either of two figures as the other was printed."""
+    return [(one, values[other].text), (other, values[one].text)]
 
 
 def _power(values: Values, figure: str, holds: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -98,15 +114,18 @@ class ShareOf:
             return self._quotient(share, values[self.numerator], total)
         possible = possible_counts(share, total)
         if possible:
-            told = f"{possible[0]:,}" if len(possible) == 1 else f"{possible[0]:,}–{possible[-1]:,}"
+            told = _span(possible[0], possible[-1])
             return Verdict(
                 True, Label(f"{total:,}中的{told}即{share.text}", f"{told} of {total:,} print as {share.text}")
             )
         beside = self._beside(share, total)
-        zh, en = ("；".join(f"{n:,} → {t}" for n, t in beside), "; ".join(f"{n:,} → {t}" for n, t in beside))
+        near = _arrows(beside)
         return Verdict(
             False,
-            Label(f"{total:,}中没有整数得{share.text}：{zh}", f"no whole number of {total:,} gives {share.text}: {en}"),
+            Label(
+                f"{total:,}中没有整数得{share.text}：{near.zh}",
+                f"no whole number of {total:,} gives {share.text}: {near.en}",
+            ),
         )
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
@@ -147,7 +166,6 @@ class ShareOf:
 class SumsToWhole:
     """Shares of one whole add up to 100 within what rounding allows, and their whole numbers to the denominator."""
 
-    part_of: str
     shares: tuple[str, ...]
     denominator: str | None
     severity: Severity = "error"
@@ -176,7 +194,7 @@ class SumsToWhole:
             least, most = sum(c[0] for c in counts), sum(c[-1] for c in counts)
             whole = int(values[self.denominator].value)
             fits = least <= whole <= most
-            told = f"{least:,}" if least == most else f"{least:,}–{most:,}"
+            told = _span(least, most)
             zh, en = f"，即{told}，而共{whole:,}", f", of {told} where there are {whole:,}"
         holds = low <= 100 <= high and fits
         return Verdict(
@@ -326,7 +344,7 @@ class Same:
         return Verdict(holds, Label(told, told))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
-        return [(self.one, values[self.other].text), (self.other, values[self.one].text)]
+        return _each_others(values, self.one, self.other)
 
     def power(self, values: Values) -> float | None:
         finer = max(self.figures, key=lambda f: values[f].decimals)
@@ -358,7 +376,7 @@ class Order:
         return Verdict(holds, Label(told, told))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
-        return [(self.less, values[self.greater].text), (self.greater, values[self.less].text)]
+        return _each_others(values, self.less, self.greater)
 
     def power(self, values: Values) -> float | None:
         bound = float(values[self.greater].high)
@@ -413,17 +431,20 @@ class MeanOf:
         if _vague(values, self.figures) or n <= 0:
             return Verdict(None, _VAGUE)
         parts = n * self.items
-        sums = range(ceil(mean.low * parts), floor(mean.high * parts) + 1)
+        sums = possible_sums(mean, n, self.items)
         if self.scale is not None:
             sums = range(max(sums.start, self.scale[0] * parts), min(sums.stop, self.scale[1] * parts + 1))
         if sums:
-            told = f"{sums[0]:,}" if len(sums) == 1 else f"{sums[0]:,}–{sums[-1]:,}"
+            told = _span(sums[0], sums[-1])
             return Verdict(True, Label(f"{told} ÷ {parts:,}得{mean.text}", f"{told} ÷ {parts:,} prints as {mean.text}"))
         beside = self._beside(mean, parts)
-        zh, en = ("；".join(f"{s:,} → {t}" for s, t in beside), "; ".join(f"{s:,} → {t}" for s, t in beside))
+        near = _arrows(beside)
         return Verdict(
             False,
-            Label(f"没有整数除以{parts:,}得{mean.text}：{zh}", f"no whole number ÷ {parts:,} gives {mean.text}: {en}"),
+            Label(
+                f"没有整数除以{parts:,}得{mean.text}：{near.zh}",
+                f"no whole number ÷ {parts:,} gives {mean.text}: {near.en}",
+            ),
         )
 
     @staticmethod
@@ -533,7 +554,7 @@ class Transposed:
         )
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
-        return [(self.one, values[self.other].text), (self.other, values[self.one].text)]
+        return _each_others(values, self.one, self.other)
 
     def power(self, values: Values) -> float | None:
         digits = len(str(values[self.one].units))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
 from pipelines.audit.against import Comparison
 from pipelines.audit.model import Audit, Statement
-from pipelines.audit.told import correction_text, figures_text, power_text, strength
+from pipelines.audit.told import (
+    compared_texts,
+    correction_text,
+    figures_text,
+    power_text,
+    strength,
+    summary_text,
+    unread_text,
+)
 from pipelines.audit.words import RULES, SEVERITIES, WORDS
 from pipelines.reports.document import Block, Column, Document, Heading, Notice, Paragraph, Row, Table, Value
 
@@ -21,31 +28,17 @@ _PRINTED = 60
 def compose_audit(audit: Audit, language: str, *, file: str, on: date, compared: Comparison | None = None) -> Document:
     """The document: findings, what holds and how much that says, what could not be told or read."""
     w = WORDS[language]
-    counts = Counter(s.severity for s in audit.findings)
     passed = [s for s in audit.statements if s.verdict.holds is True]
     vague = [s for s in audit.statements if s.verdict.holds is None]
     blocks: list[Block] = []
     if compared is not None and compared.is_simulated:
         blocks.append(Notice(w["simulated"]))
-    blocks.append(
-        Paragraph(
-            w["summary"].format(
-                errors=counts["error"],
-                warnings=counts["warning"],
-                notices=counts["notice"],
-                passed=len(passed),
-                vague=len(vague),
-            )
-        )
-    )
+    blocks.append(Paragraph(summary_text(audit, language)))
     blocks += _findings(audit, language)
     if compared is not None:
         blocks += _against(audit, compared, language)
     if audit.unread:
-        rows = [
-            Row([Value.of_text(w["row"].format(file=u.file, row=u.row, column=u.column)), Value.of_text(u.why)])
-            for u in audit.unread
-        ]
+        rows = [Row([Value.of_text(unread_text(u, language)), Value.of_text(u.why)]) for u in audit.unread]
         blocks += [Heading(w["unread"]), Table(w["unread"], w["unread"], _texts(w["where"], w["reason"]), rows)]
     for name, statements in (("passed", passed), ("vague", vague)):
         if statements:
@@ -108,18 +101,7 @@ def _stated(audit: Audit, statements: Sequence[Statement], title: str, language:
 
 def _against(audit: Audit, compared: Comparison, language: str) -> list[Block]:
     w = WORDS[language]
-    rows = []
-    for one in compared.rows:
-        figure = audit.figures[one.figure]
-        verdict = w["cannot"] if one.recomputed is None else w["agrees" if one.agrees else "differs"]
-        rows.append(
-            Row(
-                [
-                    Value.of_text(figure.label.of(language)), Value.of_text(figure.printed.text), Value.of_text(one.recomputed or ""),
-                    Value.of_text("" if one.difference is None else f"{one.difference:+,f}"), Value.of_text(verdict),
-                ]
-            )
-        )  # fmt: skip
+    rows = [Row([Value.of_text(text) for text in compared_texts(audit, one, language)]) for one in compared.rows]
     note = w["against_note"].format(on=compared.as_of.isoformat(), programme=compared.programme_id)
     columns = _texts(w["which"], w["printed"], w["recomputed"], w["difference"], w["verdict"])
     return [Heading(w["against"]), Table(w["against"], w["against"], columns, rows, note=note)]

@@ -59,8 +59,8 @@ def slips(printed: Printed) -> Iterator[tuple[Label, Printed]]:
 
 #: What each kind of change costs: of two that resolve as much, the cheaper is the simpler.
 _COSTS = {
-    id(k): n
-    for n, k in enumerate([_SWAPPED, _REVERSED, _DENOMINATOR, _APART, _ONE, _POINT, _MISSING, _DROPPED, _ADDED, _NEAREST])
+    kind: n
+    for n, kind in enumerate([_SWAPPED, _REVERSED, _DENOMINATOR, _APART, _ONE, _POINT, _MISSING, _DROPPED, _ADDED, _NEAREST])
 }  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def simplest(
             holds = other.check(now).holds
             resolves += bool(broken.get(id(other))) and holds is True
             breaks += not broken.get(id(other)) and holds is False
-        cost = _COSTS.get(id(kind), _COSTS[id(_MISSING)])
+        cost = _COSTS.get(kind, _COSTS[_MISSING])
         moved = abs(float(changed.value - values[name].value)) / (abs(float(values[name].value)) or 1)
         rank = (breaks, -resolves, cost, moved)
         key = (name, cost)

@@ -10,13 +10,13 @@ Numbers may have been rounded either way at a tie.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 
 from pipelines.audit.printed import Printed
+from pipelines.reports.figures import percent
 
-__all__ = ["debit", "grimmer", "possible_counts", "printed_share", "share_power", "sprite"]
+__all__ = ["debit", "grimmer", "possible_counts", "possible_sums", "printed_share", "share_power", "sprite"]
 
 
 def possible_counts(share: Printed, total: int) -> range:
@@ -30,9 +30,7 @@ def possible_counts(share: Printed, total: int) -> range:
 
 def printed_share(count: int, total: int, decimals: int) -> str:
     """``count`` of ``total`` in percent, half up."""
-    scale = 10 ** max(0, decimals)
-    units = (2 * 100 * scale * count + total) // (2 * total)
-    return f"{Decimal(units).scaleb(-max(0, decimals))}%"
+    return f"{percent(count, total, max(0, decimals))}%"
 
 
 def share_power(total: int, decimals: int) -> float:
@@ -41,7 +39,7 @@ def share_power(total: int, decimals: int) -> float:
     return max(0.0, 1 - (total + 1) / printable)
 
 
-def _sums(mean: Printed, n: int, items: int) -> range:
+def possible_sums(mean: Printed, n: int, items: int) -> range:
     """The sums of ``n`` answers, each a sum of ``items`` whole numbers, that print as this mean."""
     return range(ceil(mean.low * n * items), floor(mean.high * n * items) + 1)
 
@@ -69,7 +67,7 @@ def _states(
         return
     low, high = max(Fraction(0), sd.low) * items, sd.high * items
     ends = (None, None) if least is None or most is None else (least * items, most * items)
-    for total in _sums(mean, n, items):
+    for total in possible_sums(mean, n, items):
         if ends[0] is not None and ends[1] is not None and not n * ends[0] <= total <= n * ends[1]:
             continue
         base = Fraction(total * total, n)

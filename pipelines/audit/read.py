@@ -60,6 +60,17 @@ _PERCENT = re.compile(r"(.*?)(?:_pct|_percent|\s*[(（]?[%％][)）]?)")
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
+def _aliases(called: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What a column may be called → its own name."""
+    return {alias: name for name, aliases in called.items() for alias in (name, *aliases)}
+
+
+def _label(row: Mapping[str, str], what: str, other: str) -> Label:
+    """In both languages; in the one that is there where one is missing."""
+    zh, en = row.get(f"{what}_zh", ""), row.get(f"{what}_en", "")
+    return Label(zh or en or other, en or zh or other)
+
+
 def _rows(file: Path, called: Mapping[str, Sequence[str]], needed: Sequence[str], *, others: bool = False) -> Rows:
     """A CSV file's rows under our own names of its columns.
 
@@ -74,7 +85,7 @@ def _rows(file: Path, called: Mapping[str, Sequence[str]], needed: Sequence[str]
         raise BadConfiguration(f"{file} cannot be read as UTF-8 text: {error}") from error
     reader = csv.reader(text.splitlines(keepends=True))
     header = [h.strip() for h in next(reader, [])]
-    ours = {alias: name for name, aliases in called.items() for alias in (name, *aliases)}
+    ours = _aliases(called)
     columns = [ours.get(h.lower(), h) for h in header]
     unknown = [h for h, c in zip(header, columns, strict=True) if c not in called]
     if unknown and not others:
@@ -105,7 +116,7 @@ def read_figures(file: Path) -> tuple[dict[str, Figure], list[Unread]]:
 
 def figures_of(rows: Rows, file: str) -> tuple[dict[str, Figure], list[Unread]]:
     """The same of rows under our names or their aliases."""
-    ours = {alias: name for name, aliases in _CALLED.items() for alias in (name, *aliases)}
+    ours = _aliases(_CALLED)
     found: dict[str, Figure] = {}
     unread: list[Unread] = []
     for number, raw in enumerate(rows, 2):
@@ -135,8 +146,7 @@ def figures_of(rows: Rows, file: str) -> tuple[dict[str, Figure], list[Unread]]:
             continue
         found[name] = Figure(
             name, value,
-            Label(row.get("label_zh") or row.get("label_en") or name, row.get("label_en") or row.get("label_zh") or name),
-            Label(row.get("where_zh") or row.get("where_en", ""), row.get("where_en") or row.get("where_zh", "")),
+            _label(row, "label", name), _label(row, "where", ""),
             row.get("unit", ""), parts["numerator"], parts["denominator"], as_of, row.get("indicator", ""), row.get("group", ""),
             row.get("source", ""), row.get("part_of", ""), row.get("sample", ""), row.get("statistic", ""), items,
             (ends[0], ends[1]) if len(ends) == 2 else None, row.get("is_cumulative", "").lower() in _YES,
@@ -179,8 +189,7 @@ def relations_of(rows: Rows, file: str) -> list[Relation]:
             names(row["right"])
         except BadConfiguration as error:
             raise BadConfiguration(f"{file} row {number}, {name}: {error}") from error
-        why = Label(row.get("why_zh") or row.get("why_en") or name, row.get("why_en") or row.get("why_zh") or name)
-        found.append(Relation(name, row["left"], row["relation"], row["right"], why))
+        found.append(Relation(name, row["left"], row["relation"], row["right"], _label(row, "why", name)))
     return found
 
 
@@ -204,7 +213,7 @@ def shares_of(
     levels: Mapping[str, Label] | None = None,
 ) -> tuple[dict[str, Figure], list[Unread]]:  # fmt: skip
     """The same of rows; ids are those of the items and columns, ``levels`` what columns are called."""
-    ours = {alias: name for name, aliases in _SHARES.items() for alias in (name, *aliases)}
+    ours = _aliases(_SHARES)
     found: dict[str, Figure] = {}
     unread: list[Unread] = []
     for number, raw in enumerate(rows, 2):
@@ -217,9 +226,7 @@ def shares_of(
             continue
         if denominator is not None and denominator not in figures and denominator not in found:
             raise BadConfiguration(f"{file} row {number}: there is no figure {denominator!r} of respondents")
-        label = Label(
-            row.get("label_zh") or row.get("label_en") or item, row.get("label_en") or row.get("label_zh") or item
-        )
+        label = _label(row, "label", item)
         for column, level in _levels(row):
             if not row[column]:
                 continue

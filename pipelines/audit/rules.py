@@ -19,7 +19,7 @@ from pipelines.audit.claims import (
     Transposed,
 )
 from pipelines.audit.expressions import names
-from pipelines.audit.model import Claim, Figure, Relation
+from pipelines.audit.model import Claim, Figure, Relation, Values
 from pipelines.reports.bulletin.model import Label
 from warehouse.errors import BadConfiguration
 
@@ -80,7 +80,7 @@ def _of_wholes(figures: Mapping[str, Figure]) -> Iterator[Claim]:
         shares = [m for m in members if figures[m].printed.is_percent]
         if len(shares) > 1:
             denominators = {figures[s].denominator for s in shares}
-            yield SumsToWhole(whole, tuple(shares), denominators.pop() if len(denominators) == 1 else None)
+            yield SumsToWhole(tuple(shares), denominators.pop() if len(denominators) == 1 else None)
         counts = [m for m in members if not figures[m].printed.is_percent]
         if whole in figures and counts:
             why = Label("各部分合成总数", "the parts make up the whole")
@@ -151,9 +151,9 @@ def _transposed(figures: Mapping[str, Figure]) -> Iterator[Claim]:
                     yield claim
 
 
-def _distinct(same: Sequence[str], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _distinct(same: Sequence[str], values: Values) -> Iterator[tuple[str, str]]:
     """Pairs of the first figures with each number: the same number printed often is one."""
-    first: dict[object, str] = {}
+    first: dict[int, str] = {}
     for name in same:
-        first.setdefault(values[name].units, name)  # type: ignore[attr-defined]
+        first.setdefault(values[name].units, name)
     yield from combinations(first.values(), 2)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
-from pipelines.audit.model import Audit, Correction
+from pipelines.audit.against import Compared
+from pipelines.audit.model import Audit, Correction, Unread
 from pipelines.audit.words import WORDS
 
-__all__ = ["correction_text", "figures_text", "power_text", "strength"]
+__all__ = [
+    "compared_texts",
+    "correction_text",
+    "figures_text",
+    "power_text",
+    "strength",
+    "summary_text",
+    "unread_text",
+]
 
 
 def strength(power: float | None) -> str:
@@ -42,3 +52,24 @@ def correction_text(audit: Audit, correction: Correction, language: str) -> str:
     )
     more = w["resolves"].format(n=correction.resolves) if correction.resolves > 1 else ""
     return text + more + (w["breaks"].format(n=correction.breaks) if correction.breaks else "")
+
+
+def compared_texts(audit: Audit, one: Compared, language: str) -> tuple[str, str, str, str, str]:
+    """A printed figure, as printed, as recomputed, the difference, and the verdict."""
+    w, figure = WORDS[language], audit.figures[one.figure]
+    verdict = w["cannot"] if one.recomputed is None else w["agrees" if one.agrees else "differs"]
+    difference = "" if one.difference is None else f"{one.difference:+,f}"
+    return figure.label.of(language), figure.printed.text, one.recomputed or "", difference, verdict
+
+
+def unread_text(one: Unread, language: str) -> str:
+    """Where a cell stands that could not be read."""
+    return WORDS[language]["row"].format(file=one.file, row=one.row, column=one.column)
+
+
+def summary_text(audit: Audit, language: str) -> str:
+    """How many findings there are of each severity, and how much holds."""
+    found, held = Counter(s.severity for s in audit.findings), Counter(s.verdict.holds for s in audit.statements)
+    return WORDS[language]["summary"].format(
+        errors=found["error"], warnings=found["warning"], notices=found["notice"], passed=held[True], vague=held[None]
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,15 @@ from pipelines.audit.auditing import audit as audited
 from pipelines.audit.compose import compose_audit
 from pipelines.audit.model import Audit, Figure, Statement
 from pipelines.audit.read import read_figures, read_relations, read_shares
-from pipelines.audit.told import correction_text, figures_text, power_text, strength
+from pipelines.audit.told import (
+    compared_texts,
+    correction_text,
+    figures_text,
+    power_text,
+    strength,
+    summary_text,
+    unread_text,
+)
 from pipelines.audit.words import RULES, SEVERITIES, WORDS
 from pipelines.commands.options import AsOf, Language, parse_date
 from pipelines.console import default_language, errors, output
@@ -108,18 +115,9 @@ def _print(done: Audit, compared: Comparison | None, lang: str, *, is_full: bool
     if compared is not None:
         output.print(_against(compared, done, lang))
     for one in done.unread:
-        where = w["row"].format(file=one.file, row=one.row, column=one.column)
-        errors.print(f"[yellow]{w['unread']}:[/yellow] {escape(where)}: {escape(one.why)}", soft_wrap=True)
-    counts = Counter(s.severity for s in done.findings)
-    held = Counter(s.verdict.holds for s in done.statements)
-    summary = w["summary"].format(
-        errors=counts["error"],
-        warnings=counts["warning"],
-        notices=counts["notice"],
-        passed=held[True],
-        vague=held[None],
-    )
-    output.print(summary, soft_wrap=True)
+        where = escape(unread_text(one, lang))
+        errors.print(f"[yellow]{w['unread']}:[/yellow] {where}: {escape(one.why)}", soft_wrap=True)
+    output.print(summary_text(done, lang), soft_wrap=True)
 
 
 def _findings(done: Audit, lang: str) -> Table:
@@ -161,10 +159,5 @@ def _against(compared: Comparison, done: Audit, lang: str) -> Table:
     for name in ("which", "printed", "recomputed", "difference", "verdict"):
         table.add_column(w[name], justify="left" if name in ("which", "verdict") else "right")
     for one in compared.rows:
-        figure = done.figures[one.figure]
-        verdict = w["cannot"] if one.recomputed is None else w["agrees" if one.agrees else "differs"]
-        difference = "" if one.difference is None else f"{one.difference:+,f}"
-        table.add_row(
-            escape(figure.label.of(lang)), escape(figure.printed.text), one.recomputed or "", difference, verdict
-        )
+        table.add_row(*(escape(text) for text in compared_texts(done, one, lang)))
     return table

@@ -29,6 +29,7 @@ __all__ = [
     "cronbach_alpha",
     "differences",
     "item_result",
+    "level_counts",
     "mcdonald_omega",
     "post_stratified",
     "reliability",

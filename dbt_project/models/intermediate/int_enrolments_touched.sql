@@ -5,8 +5,7 @@
 with fresh_events as (
     select events.*
     from {{ ref('stg_lake__events') }} as events
-    inner join {{ source('lake', 'new_records') }} as fresh
-        on events.log_partition = fresh.partition and events.log_offset = fresh.offset
+    {{ only_fresh('events') }}
 ),
 
 -- Every copy of an id that came more than once was looked for already.

@@ -3,8 +3,7 @@
     incremental_strategy='append',
     pre_hook="{% if is_incremental() %}delete from {{ this }} where event_id in (
         select e.event_id from {{ ref('stg_lake__events') }} as e
-        inner join {{ source('lake', 'new_records') }} as n
-            on e.log_partition = n.partition and e.log_offset = n.offset
+        {{ only_fresh('e') }}
     ){% endif %}"
 ) }}
 
@@ -15,8 +14,7 @@ with {% if is_incremental() -%}
 arrived as (
     select distinct events.event_id
     from {{ ref('stg_lake__events') }} as events
-    inner join {{ source('lake', 'new_records') }} as fresh
-        on events.log_partition = fresh.partition and events.log_offset = fresh.offset
+    {{ only_fresh('events') }}
 ),
 {%- endif %}
 

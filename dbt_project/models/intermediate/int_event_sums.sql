@@ -17,8 +17,7 @@ with fresh as (
         max(events.recorded_at) as last_recorded_at
     from {{ ref('stg_lake__events') }} as events
     {%- if is_incremental() %}
-    inner join {{ source('lake', 'new_records') }} as fresh_records
-        on events.log_partition = fresh_records.partition and events.log_offset = fresh_records.offset
+    {{ only_fresh('events') }}
     {%- endif %}
     group by events.programme_id, events.enrolment_id, events.source
 )

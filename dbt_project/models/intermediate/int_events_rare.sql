@@ -6,7 +6,6 @@
 select events.*
 from {{ ref('stg_lake__events') }} as events
 {%- if is_incremental() %}
-inner join {{ source('lake', 'new_records') }} as fresh
-    on events.log_partition = fresh.partition and events.log_offset = fresh.offset
+{{ only_fresh('events') }}
 {%- endif %}
 where events.details is not null or events.staff_key is not null

@@ -12,8 +12,7 @@ import duckdb
 
 from ingest.packs import Pack
 from pipelines.audit.auditing import audit
-from pipelines.audit.model import Audit
-from pipelines.audit.printed import Printed
+from pipelines.audit.model import Audit, Figure
 from pipelines.audit.read import figures_of, relations_of, shares_of
 from pipelines.audit.told import correction_text, figures_text
 from pipelines.audit.words import RULES
@@ -49,17 +48,6 @@ _RATES = ("registration", "login", "study", "pass", "pass_of_studied")
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A figure as the programme's own report printed it, and which computed one it is."""
-
-    figure_id: str
-    where: Label
-    label: Label
-    printed: Printed
-    computed: str
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What the report says, in no language; ``bulletin`` is the public edition of its date."""
 
@@ -76,7 +64,8 @@ class Evaluation:
     #: By item: its label and how many chose each level.
     survey: Sequence[tuple[str, Label, Mapping[int, int]]]
     narrative: Mapping[str, Label]
-    published: Sequence[Published]
+    #: What the programme's own report printed; the indicator is the computed figure's name.
+    published: Sequence[Figure]
     audit: Audit
 
 
@@ -96,15 +85,10 @@ def read_evaluation(
     def rows(sql: str) -> list[tuple[object, ...]]:
         return con.execute(sql, {k: v for k, v in asked.items() if f"${k}" in sql}).fetchall()
 
-    published = [
-        Published(
-            r["figure_id"], Label(r["where_zh"], r["where_en"]), Label(r["label_zh"], r["label_en"]),
-            Printed.parse(r["value_as_printed"]), r["computed"],
-        )
-        for r in _table(pack, "published_figures")
-    ]  # fmt: skip
+    audited = _audited(pack)
+    published = [audited.figures[r["figure_id"]] for r in _table(pack, "published_figures")]
     public = public_edition(full, smallest)
-    figures = compute_figures(con, programme, on, {p.computed for p in published if "+" in p.computed})
+    figures = compute_figures(con, programme, on, {p.indicator for p in published if "+" in p.indicator})
     withheld = _withheld(figures, public, smallest)
     return Evaluation(
         public,
@@ -139,7 +123,7 @@ def read_evaluation(
         [] if "respondents" in withheld else _survey(con, pack, on),
         {r["slot"]: Label(r["text_zh"], r["text_en"]) for r in _table(pack, "narrative")},
         published,
-        _audited(pack),
+        audited,
     )  # fmt: skip
 
 
@@ -516,18 +500,18 @@ class _Composer:
         ]  # fmt: skip
         rows = []
         for one in self.e.published:
-            figure = self.e.figures.get(one.computed)
-            if one.computed in self.e.withheld:
+            figure = self.e.figures.get(one.indicator)
+            if one.indicator in self.e.withheld:
                 found, verdict, trace = Value.hidden(), "", Value.missing()
             elif figure is None or figure.value is None:
                 found, verdict, trace = Value.missing(), w["cannot"], Value.missing()
             else:
-                found = self.value(one.computed)
+                found = self.value(one.indicator)
                 if isinstance(figure.value, Share):
                     told = percent(figure.value.numerator or 0, figure.value.denominator or 0, one.printed.decimals)
                     found = Value("points", f"{told}%", Decimal(told)) if figure.value.denominator else Value.missing()
                 verdict = w["same" if found.number is not None and found.number == one.printed.value else "differs"]
-                trace = self.traced(one.computed, self.label(one.computed), figure.command)
+                trace = self.traced(one.indicator, self.label(one.indicator), figure.command)
             rows.append(
                 Row(
                     [

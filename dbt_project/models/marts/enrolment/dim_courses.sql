@@ -14,8 +14,7 @@ seen as (
     select distinct events.programme_id, events.course_id
     from {{ ref('stg_lake__events') }} as events
     {%- if is_incremental() %}
-    inner join {{ source('lake', 'new_records') }} as fresh
-        on events.log_partition = fresh.partition and events.log_offset = fresh.offset
+    {{ only_fresh('events') }}
     {%- endif %}
     where events.course_id is not null
 ),
