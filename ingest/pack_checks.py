@@ -77,6 +77,8 @@ WARNING_KINDS: Mapping[str, str] = {
     "few_effective": "posts, of which fewer than half are effective, from so many on",
 }
 _LEVELS = frozenset({"red", "orange", "yellow"})
+#: What a cell that may be true holds.
+_MAYBE = frozenset({"", "true", "false"})
 _CHANNELS = frozenset({"sms", "wechat", "mail"})
 #: What may order those who are proposed for an award: enrolments or tutors.
 MEASURES: Mapping[str, frozenset[str]] = {
@@ -272,6 +274,14 @@ def _check_calendar(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
     for row in tables["survey_levels"]:
         cells = _Cells("survey_levels.csv", row)
         cells.number("level", "a whole number", lambda v: v == v.to_integral_value())
+        if row["score"]:
+            cells.number("score", "a whole number, or empty", lambda v: v == v.to_integral_value())
+        cells.one_of("is_neutral", _MAYBE)
+        yield from cells.problems
+    yield from _check_scores(tables["survey_levels"])
+    for row in tables["survey_items"]:
+        cells = _Cells("survey_items.csv", row)
+        cells.one_of("is_reversed", _MAYBE)
         yield from cells.problems
     causes = warnings | {f"pace:{row['indicator']}" for row in tables["targets"]}
     for row in tables["actions"]:
@@ -280,6 +290,20 @@ def _check_calendar(tables: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:
         cells.number("minimum_count", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
         cells.number("days", "a whole number above 0", lambda v: v > 0 and v == v.to_integral_value())
         yield from cells.problems
+
+
+def _check_scores(rows: Sequence[Row]) -> Iterator[Problem]:
+    """The order of a form's levels: all have a score of their own, or none has; at most one is neutral."""
+    forms: dict[str, list[Row]] = {}
+    for row in rows:
+        forms.setdefault(row["form_id"], []).append(row)
+    for levels in forms.values():
+        scores = [row["score"] for row in levels]
+        if any(scores) and (not all(scores) or len(set(scores)) < len(scores)):
+            yield Problem("survey_levels.csv", "each level of the form needs a score of its own", levels[0].line, "score")
+        neutral = [row for row in levels if row["is_neutral"] == "true"]
+        if len(neutral) > 1:
+            yield Problem("survey_levels.csv", "a form has one neutral level at most", neutral[1].line, "is_neutral")
 
 
 def _check_rules(rows: Sequence[Row]) -> Iterator[Problem]:

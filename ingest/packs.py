@@ -90,8 +90,13 @@ REFERENCE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "text_zh",
         "text_en",
     ),
-    "survey_items": ("form_id", "item_id", "label_zh", "label_en"),
-    "survey_levels": ("form_id", "level", "label_zh", "label_en"),
+    "survey_items": ("form_id", "item_id", "label_zh", "label_en", "is_reversed"),
+    "survey_levels": ("form_id", "level", "label_zh", "label_en", "score", "is_neutral"),
+}
+#: Columns that a file may lack: its cells are empty then.
+_MAY_LACK: Mapping[str, frozenset[str]] = {
+    "survey_items": frozenset({"is_reversed"}),
+    "survey_levels": frozenset({"score", "is_neutral"}),
 }
 #: Files that a pack may lack: there are no rows then. Packs that were loaded before there were such files have none.
 _OPTIONAL = frozenset({"bulletins", "targets", "warnings", "actions", "reminders", "survey_items", "survey_levels"})
@@ -158,15 +163,20 @@ def _rows(files: Mapping[str, bytes], file: str, columns: tuple[str, ...] | None
         return []
     reader = csv.DictReader(io.StringIO(text, newline=""))
     header = list(reader.fieldnames or ())
+    lacking: dict[str, str] = {}
     if columns is not None:
-        problems += [Problem(file, "no such column in the file", 1, c) for c in columns if c not in header]
+        may_lack = _MAY_LACK.get(file.removesuffix(".csv"), frozenset())
+        lacking = {c: "" for c in columns if c not in header and c in may_lack}
+        problems += [
+            Problem(file, "no such column in the file", 1, c) for c in columns if c not in header and c not in lacking
+        ]
         problems += [Problem(file, "unknown column", 1, c) for c in header if c not in columns]
     rows = []
     for row in reader:
         if None in row or None in row.values():
             problems.append(Problem(file, f"not the {len(header)} cells of the header", reader.line_num))
         else:
-            rows.append(Row(reader.line_num, row))
+            rows.append(Row(reader.line_num, row | lacking))
     return rows
 
 

@@ -9,20 +9,63 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.survey.answers import Answers
+from pipelines.survey.people import People
 from pipelines.survey.statistics import (
+    Association,
     Difference,
     ItemResult,
     Method,
     Reliability,
+    associations,
     correlations,
     differences,
     item_result,
     level_counts,
+    post_stratified,
     reliability,
+    standardised_difference,
     straight_liners,
 )
 
-__all__ = ["Analysis", "analyse"]
+__all__ = ["Analysis", "BesideOthers", "GroupAnswers", "Responding", "Weighted", "analyse", "merged"]
+
+Names = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAnswers:
+    """A group's answers: how many respondents, items × levels, and the mean of each item."""
+
+    respondents: int
+    counts: npt.NDArray[np.int64]
+    means: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Responding:
+    """How many of a group were asked, and answered."""
+
+    asked: int
+    respondents: int
+
+
+@dataclass(frozen=True, slots=True)
+class BesideOthers:
+    """The mean of what respondents and the others did, and how far they are apart in standard deviations."""
+
+    measure: str
+    respondents: float | None
+    others: float | None
+    standardised: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """An item's shares as if each stratum had answered as fully as it is large; ``design`` is Kish's design effect."""
+
+    shares: tuple[float, ...]
+    errors: tuple[float, ...]
+    design: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +73,16 @@ class Analysis:
     """What was found.
 
     Attributes:
-        group_means: by group and its value, how many and the mean of each item; small ones merged under an empty name.
+        by_group: by group and its value; small ones merged under an empty name.
+        response: the same of those who were asked, where they are known.
+        beside_others: respondents and the others, by what the records know.
+        weighted: by stratum, each item; none where nobody answered it.
+        behaviour: of respondents' mean over all items (reversed ones turned) with what they did.
         straight, alike, complete: who answered all items alike, the same as somebody else otherwise, all items.
     """
 
     answers: Answers
+    people: People | None
     asked: int | None
     method: Method
     confidence: float
@@ -43,19 +91,25 @@ class Analysis:
     reliability: Reliability | None
     correlations: npt.NDArray[np.float64]
     differences: Sequence[Difference]
-    group_means: Mapping[str, Mapping[str, tuple[int, tuple[float | None, ...]]]]
+    by_group: Mapping[str, Mapping[str, GroupAnswers]]
+    response: Mapping[str, Mapping[str, Responding]]
+    beside_others: Sequence[BesideOthers]
+    weighted: Mapping[str, Sequence[Weighted | None]]
+    behaviour: Sequence[Association]
     straight: int
     alike: int
     complete: int
 
 
 def analyse(
-    answers: Answers, *, asked: int | None = None, method: Method = Method.WILSON, confidence: float = 0.95, smallest: int = 10,
+    answers: Answers, people: People | None = None, *, asked: int | None = None, method: Method = Method.WILSON,
+    confidence: float = 0.95, smallest: int = 10,
 ) -> Analysis:  # fmt: skip
     """Analyse answers.
 
     Args:
-        asked: how many could have answered; the form's, where it says.
+        people: everybody who was asked, each respondent among them (:func:`pipelines.survey.people.tied`).
+        asked: how many could have answered, where ``people`` does not say; by default the form's.
         smallest: groups of fewer are merged, and not compared.
 
     Raises:
@@ -63,20 +117,28 @@ def analyse(
         ValueError: more answered than were asked.
     """
     form, codes = answers.form, answers.codes
-    population = asked if asked is not None else form.asked
+    population = len(people.keys) if people else asked if asked is not None else form.asked
     levels = len(form.levels)
-    counts = level_counts(codes, levels) if len(codes) else np.zeros((len(form.items), levels), np.int64)
-    merged = {name: _merged(values, smallest) for name, values in answers.groups.items()}
+    counts = level_counts(codes, levels)
+    places = people.places(answers.keys) if people else np.zeros(0, np.int64)
+    groups = dict(answers.groups)
+    if people:
+        groups |= {name: values[places] for name, values in people.groups.items()}
+    together = {name: merged(values, smallest) for name, values in groups.items()}
     same_all = straight_liners(codes)
     return Analysis(
-        answers, population, method, confidence, smallest,
+        answers, people, population, method, confidence, smallest,
         [
             item_result([int(c) for c in row], method=method, confidence=confidence, population=_reached(population, answers, int(row.sum())))
             for row in counts
         ],
         reliability(codes, [i.is_reversed for i in form.items], levels, confidence=confidence),
-        correlations(codes), differences(codes, answers.groups, levels, smallest=max(2, smallest)),
-        {name: _means(codes, values) for name, values in merged.items()},
+        correlations(codes), differences(codes, together, levels, smallest=max(2, smallest)),
+        {name: _by_group(codes, values, levels) for name, values in together.items()},
+        {name: _response(values, places) for name, values in people.groups.items()} if people else {},
+        _beside_others(people, places) if people else [],
+        {name: _weighted(codes, values, values[places], levels, smallest) for name, values in people.groups.items()} if people else {},
+        associations(_mean_scores(answers), {n: v[places] for n, v in people.measures.items()}, confidence=confidence) if people else [],
         int(same_all.sum()), _alike(codes[~same_all]), int((codes > 0).all(axis=1).sum()),
     )  # fmt: skip
 
@@ -88,25 +150,86 @@ def _reached(population: int | None, answers: Answers, answered: int) -> int | N
     return answered if population == answers.respondents else population
 
 
-def _merged(values: npt.NDArray[np.object_], smallest: int) -> npt.NDArray[np.object_]:
-    """Group names; those of fewer than ``smallest`` become one without a name."""
-    names, sizes = np.unique(values.astype(str), return_counts=True)
-    small = {n for n, size in zip(names, sizes, strict=True) if size < smallest}
-    return np.array(["" if v in small else v for v in values.astype(str)], object)
+def merged(values: Names, smallest: int) -> Names:
+    """Group names, those of small groups empty.
+
+    Groups of fewer than ``smallest`` become one, with the next larger ones as long as it is smaller than that itself: what is
+    left of the whole when all others are taken away is it.
+    """
+    names, which, sizes = np.unique(values.astype(str), return_inverse=True, return_counts=True)
+    order = sorted(range(len(names)), key=lambda n: (names[n] != "", sizes[n], names[n]))
+    gone: list[int] = [n for n in order if names[n] == "" or sizes[n] < smallest]
+    rest = [n for n in order if n not in gone]
+    while gone and rest and sum(int(sizes[n]) for n in gone) < smallest:
+        gone.append(rest.pop(0))
+    kept = np.array(["" if n in gone else name for n, name in enumerate(names)], object)
+    return np.asarray(kept[which], object) if len(names) else values
 
 
-def _means(
-    codes: npt.NDArray[np.int8], values: npt.NDArray[np.object_]
-) -> dict[str, tuple[int, tuple[float | None, ...]]]:
+def _by_group(codes: npt.NDArray[np.int8], values: Names, levels: int) -> dict[str, GroupAnswers]:
     found = {}
     for name in sorted(set(values)):
-        own = codes[values == name]
-        said = (own > 0).sum(axis=0)
-        sums = own.astype(np.int64).sum(axis=0)
-        found[str(name)] = (
-            len(own), tuple(float(s / n) if n else None for s, n in zip(sums, said, strict=True)),
+        counts = level_counts(codes[values == name], levels)
+        said = counts.sum(axis=1)
+        sums = counts @ np.arange(1, levels + 1)
+        found[str(name)] = GroupAnswers(
+            int((values == name).sum()), counts, tuple(float(s / n) if n else None for s, n in zip(sums, said, strict=True))
         )  # fmt: skip
     return found
+
+
+def _response(values: Names, places: npt.NDArray[np.int64]) -> dict[str, Responding]:
+    names, asked = np.unique(values.astype(str), return_counts=True)
+    own, answered = np.unique(values[places].astype(str), return_counts=True)
+    respondents = dict(zip(own.tolist(), answered.tolist(), strict=True))
+    return {str(n): Responding(int(a), int(respondents.get(n, 0))) for n, a in zip(names, asked, strict=True)}
+
+
+def _beside_others(people: People, places: npt.NDArray[np.int64]) -> list[BesideOthers]:
+    answered = np.zeros(len(people.keys), bool)
+    answered[places] = True
+    found = []
+    for name, values in people.measures.items():
+        known = ~np.isnan(values)
+        one, other = values[known & answered], values[known & ~answered]
+        means = [float(np.mean(v)) if len(v) else None for v in (one, other)]
+        found.append(BesideOthers(name, means[0], means[1], standardised_difference(one, other)))
+    return found
+
+
+def _weighted(
+    codes: npt.NDArray[np.int8], strata: Names, own: Names, levels: int, smallest: int
+) -> list[Weighted | None]:
+    """Each item; strata with few respondents are one, so that nobody weighs for hundreds."""
+    names, sizes = np.unique(own.astype(str), return_counts=True)
+    large = {n for n, size in zip(names, sizes, strict=True) if size >= max(2, smallest) and n}
+    rows = sorted(large) + [""]
+    index = {name: n for n, name in enumerate(rows)}
+    population = np.bincount([index.get(str(v), len(large)) for v in strata], minlength=len(rows))
+    which = np.array([index.get(str(v), len(large)) for v in own], int)
+    found: list[Weighted | None] = []
+    for column in codes.T:
+        said = column > 0
+        table = np.zeros((len(rows), levels))
+        np.add.at(table, (which[said], column[said].astype(int) - 1), 1)
+        if not said.any():
+            found.append(None)
+            continue
+        shares, errors, design = post_stratified(table, population.tolist())
+        found.append(Weighted(tuple(shares), tuple(errors), design))
+    return found
+
+
+def _mean_scores(answers: Answers) -> npt.NDArray[np.float64]:
+    """Each respondent's mean over the items answered, reversed ones turned around."""
+    levels = len(answers.form.levels)
+    scores = answers.codes.astype(np.float64)
+    for n, item in enumerate(answers.form.items):
+        if item.is_reversed:
+            scores[:, n] = levels + 1 - scores[:, n]
+    said = answers.codes > 0
+    sums = np.where(said, scores, 0).sum(axis=1)
+    return np.asarray(sums / np.maximum(said.sum(axis=1), 1))
 
 
 def _alike(codes: npt.NDArray[np.int8]) -> int:

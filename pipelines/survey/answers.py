@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from pipelines.reports.bulletin.model import Label
 from pipelines.survey.form import Form, plain
 from warehouse.errors import BadConfiguration
 
-__all__ = ["Answers", "Problem", "answers_of", "read_answers", "read_table"]
+__all__ = ["NO_LEVEL", "Answers", "Problem", "answers_of", "read_answers", "read_table"]
 
+NO_LEVEL = Label("不是本问卷的等级", "no level of the form")
 #: A value that may name or number somebody is not told again.
 _TELLING = re.compile(r"\d{6}|@|.{25}")
 
@@ -30,7 +32,7 @@ class Problem:
     row: int
     column: str
     value: str
-    why: str
+    why: Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Answers:
         codes: respondents × items; positions of levels from 1, 0 where there is no answer.
         not_applicable: by item, how often it was said not to apply or was left out.
         keys: of each respondent, empty where the form has no key.
+        rows: of each respondent, the row of the file, or of what was read.
         groups, texts: by name, a value of each respondent.
         problems: what did not fit; those cells count as unanswered, those rows are left out.
         rows_read: rows of the file that had anything in them.
@@ -50,6 +53,7 @@ class Answers:
     codes: npt.NDArray[np.int8]
     not_applicable: Mapping[str, int]
     keys: Sequence[str]
+    rows: npt.NDArray[np.int64]
     groups: Mapping[str, npt.NDArray[np.object_]]
     texts: Mapping[str, Sequence[str]]
     problems: Sequence[Problem]
@@ -60,6 +64,17 @@ class Answers:
     def respondents(self) -> int:
         """How many answered one item or more."""
         return len(self.codes)
+
+    def of(self, kept: npt.NDArray[np.bool_], more: Sequence[Problem] = ()) -> Answers:
+        """Those of some of the respondents, and further problems."""
+        omitted = (self.codes[kept] == 0).sum(axis=0)
+        return replace(
+            self, codes=self.codes[kept], not_applicable={i.item_id: int(n) for i, n in zip(self.form.items, omitted, strict=True)},
+            keys=[k for k, keep in zip(self.keys, kept, strict=True) if keep] if self.keys else [], rows=self.rows[kept],
+            groups={name: values[kept] for name, values in self.groups.items()},
+            texts={name: [v for v, keep in zip(values, kept, strict=True) if keep] for name, values in self.texts.items()},
+            problems=sorted([*self.problems, *more], key=lambda p: (p.row, p.column)),
+        )  # fmt: skip
 
 
 def read_answers(file: Path, form: Form) -> Answers:
@@ -236,7 +251,7 @@ def _answers(
         codes[:, n] = found
         blank &= ~said
         problems += [
-            Problem(int(rows[i]), headers[one.item_id], _shown(value), "no level of the form") for i, value in bad
+            Problem(int(rows[i]), headers[one.item_id], shown(value), NO_LEVEL) for i, value in bad
         ]
     keys = table.column(key).to_pylist() if key else []
     keep = ~blank
@@ -247,20 +262,15 @@ def _answers(
                 continue
             if first.setdefault(who.strip(), i) != i:
                 keep[i] = False
-                problems.append(
-                    Problem(
-                        int(rows[i]),
-                        key,
-                        "",
-                        f"answered before, in row {int(rows[first[who.strip()]])}; the first stands",
-                    )
-                )
+                before = int(rows[first[who.strip()]])
+                why = Label(f"第{before}行已答过，以先答的为准", f"answered before, in row {before}; the first stands")
+                problems.append(Problem(int(rows[i]), key, "", why))
     for n, one in enumerate(form.items):
         omitted[one.item_id] = int(np.count_nonzero(codes[keep, n] == 0))
     taken = np.flatnonzero(keep)
     problems.sort(key=lambda p: (p.row, p.column))
     return Answers(
-        form, codes[keep], omitted, [keys[i].strip() for i in taken] if key else [],
+        form, codes[keep], omitted, [keys[i].strip() for i in taken] if key else [], rows[taken],
         {name: np.array(table.column(header).to_pylist(), object)[keep] for name, header in groups.items()},
         {name: [v for v, k in zip(table.column(header).to_pylist(), keep, strict=True) if k] for name, header in texts.items()},
         problems, int(np.count_nonzero(~blank)), unused,
@@ -284,5 +294,5 @@ def _codes(
     return found, said[indices] if len(indices) else np.zeros(0, bool), bad
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
     return "…" if _TELLING.search(value) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 import unicodedata
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from ingest.packs import Pack
 from pipelines.reports.bulletin.model import Label
 from warehouse.errors import BadConfiguration
 
-__all__ = ["Form", "Item", "Level", "plain", "read_form"]
+__all__ = ["Form", "Item", "Level", "form_text", "pack_form", "plain", "read_form"]
 
 
 class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +133,97 @@ def read_form(file: Path) -> Form:
     if problems:
         raise BadConfiguration("\n".join(problems))
     return form
+
+
+def pack_form(pack: Pack, form_id: str | None = None) -> Form:
+    """A form of a programme, whose events carry its items and levels; levels without scores count from the best down.
+
+    Raises:
+        BadConfiguration: the pack has no such form, or several and none is named.
+    """
+    known = list(dict.fromkeys(r["form_id"] for r in pack.tables["survey_items"]))
+    if form_id is None and len(known) != 1:
+        raise BadConfiguration(
+            f"{pack.programme_id} has {len(known)} forms; name one with --form-id: {', '.join(known)}"
+            if known
+            else f"the pack {pack.programme_id} has no survey_items.csv"
+        )
+    name = form_id or known[0]
+    rows = [r for r in pack.tables["survey_levels"] if r["form_id"] == name]
+    if name not in known or len(rows) < 2:
+        raise BadConfiguration(
+            f"the pack {pack.programme_id} has no items and levels of a form {name!r}; it has {', '.join(known) or 'none'}"
+        )
+    rows.sort(key=lambda r: int(r["score"]) if r["score"] else -int(r["level"]))
+    neutral = [int(r["level"]) for r in rows if r["is_neutral"] == "true"]
+    return Form(
+        form_id=name, label_zh="满意度调查", label_en="Satisfaction survey", key="enrolment_id",
+        levels=tuple(Level(int(r["level"]), r["label_zh"], r["label_en"]) for r in rows),
+        items=tuple(
+            Item(r["item_id"], r["label_zh"], r["label_en"], is_reversed=r["is_reversed"] == "true")
+            for r in pack.tables["survey_items"] if r["form_id"] == name
+        ),
+        neutral=neutral[0] if neutral else None,
+    )  # fmt: skip
+
+
+#: From so many different texts on, a column is no item of a scale.
+_MOST_LEVELS = 11
+
+
+def form_text(name: str, columns: Mapping[str, Sequence[str]]) -> str:
+    """A form file to start from: columns that share their few values are items, the rest is named in comments.
+
+    What the values mean, and which is the lowest, only a person knows: the labels are the values themselves.
+    """
+    values = {c: sorted({v.strip() for v in cells if v.strip()}, key=_as_number) for c, cells in columns.items()}
+    scales: dict[tuple[str, ...], list[str]] = {}
+    for column, found in values.items():
+        if 1 < len(found) <= _MOST_LEVELS:
+            scales.setdefault(tuple(found), []).append(column)
+    # The scale that most columns use; those that use fewer of its levels belong to it.
+    scale = max(scales, key=lambda s: (sum(len(c) for k, c in scales.items() if set(k) <= set(s)), -len(s)), default=())
+    items = [c for c, found in values.items() if found and set(found) <= set(scale)]
+    lines = [
+        f"# How to read the answers in {name}. Levels go from the lowest to the highest: put them in order, and label them.",
+        f"form_id = {_quoted(re.sub(r'[^A-Za-z0-9._-]+', '-', name.rsplit('.', 1)[0]).strip('-') or 'survey')}",
+        f"label_zh = {_quoted(name)}",
+        f"label_en = {_quoted(name)}",
+        "# What stands where an item was not answered or did not apply.",
+        'not_applicable = ["", "NA", "N/A", "不适用"]',
+        "# The code of the level that is neither for nor against, if there is one:",
+        "# neutral = 3",
+        "# How many could have answered, where that is known:",
+        "# asked = 359",
+        "# The column that says who answered (in a programme: the enrolment):",
+        '# key = "enrolment_id"',
+        "",
+        "# Columns to compare by, and columns of free text, each under the name of what it is; not items here were:",
+        f"# {', '.join(c for c in columns if c not in items) or 'none'}",
+        "[groups]",
+        '# subject = "subject"',
+        "[texts]",
+        '# suggestions = "comment"',
+    ]
+    for n, value in enumerate(scale, 1):
+        code = int(value) if re.fullmatch(r"-?\d+", value) else n
+        lines += ["", "[[levels]]", f"code = {code}", f"label_zh = {_quoted(value)}", f"label_en = {_quoted(value)}"]
+    for n, column in enumerate(items, 1):
+        item = column if re.fullmatch(r"[A-Za-z0-9._-]+", column) else f"item-{n}"
+        lines += ["", "[[items]]", f"item_id = {_quoted(item)}", f"label_zh = {_quoted(column)}"]
+        lines += [f"label_en = {_quoted(column)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _as_number(text: str) -> tuple[float, str]:
+    try:
+        return float(text), text
+    except ValueError:
+        return float("inf"), text
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a basic string of TOML is written as one of JSON
 
 
 def _problems(form: Form) -> Sequence[str]:

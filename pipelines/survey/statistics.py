@@ -20,11 +20,13 @@ from statsmodels.stats.proportion import multinomial_proportions_confint, propor
 from warehouse.errors import BadConfiguration
 
 __all__ = [
+    "Association",
     "Difference",
     "Estimate",
     "ItemResult",
     "Method",
     "Reliability",
+    "associations",
     "correlations",
     "cronbach_alpha",
     "differences",
@@ -34,6 +36,7 @@ __all__ = [
     "post_stratified",
     "reliability",
     "simultaneous_intervals",
+    "standardised_difference",
     "straight_liners",
 ]
 
@@ -68,7 +71,7 @@ class ItemResult:
 
     Attributes:
         shares: of each level, with simultaneous intervals.
-        top_two: the share of the two highest levels.
+        top_two: the share of the two highest levels, of three or more.
         mean, median: of the positions of the levels, from 1.
     """
 
@@ -144,17 +147,24 @@ def item_result(
         low, high = proportion_confint(top * size, size, 1 - confidence, "wilson")
         top_two = Estimate(top, float(low), float(high))
     return ItemResult(
-        tuple(counts), n, tuple(shares), top_two, _mean(counts, confidence, size), _median(counts, confidence, size)
+        tuple(counts),
+        n,
+        tuple(shares),
+        top_two if len(counts) > 2 else Estimate(None),
+        _mean(counts, confidence, population),
+        _median(counts, confidence, size),
     )
 
 
-def _mean(counts: Sequence[int], confidence: float, size: float | None) -> Estimate:
+def _mean(counts: Sequence[int], confidence: float, population: int | None) -> Estimate:
+    """With Student's t, and the variance s²/n · (1 − n/N) of a finite population (Cochran 1977, 2.20)."""
     levels, n = np.arange(1, len(counts) + 1), sum(counts)
     mean = float(np.dot(levels, counts) / n)
-    if size is None or n < 2:
+    if n == population or n < 2:
         return Estimate(mean)
     variance = float(np.dot((levels - mean) ** 2, counts) / (n - 1))
-    off = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * sqrt(variance / size)
+    part = 1 - n / population if population else 1.0
+    off = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * sqrt(variance / n * part)
     return Estimate(mean, max(1.0, mean - off), min(float(len(counts)), mean + off))
 
 
@@ -418,6 +428,50 @@ def post_stratified(
     one = whole / sizes  # a respondent's weight
     design = float(sizes.sum() * (sizes * one**2).sum() / (sizes * one).sum() ** 2)
     return [float(s) for s in shares], [float(e) for e in errors], design
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """Spearman's rank correlation of respondents' mean score with a measure; ``adjusted`` is p after Holm's correction.
+
+    The interval is Fisher's z with the standard error √((1 + r²/2)/(n − 3)) (D. G. Bonett and T. A. Wright, Psychometrika 65
+    (2000) 23).
+    """
+
+    measure: str
+    respondents: int
+    rho: Estimate
+    p: float
+    adjusted: float
+
+
+def associations(scores: Floats, measures: Mapping[str, Floats], *, confidence: float = 0.95) -> list[Association]:
+    """Of one score with each measure, over those who have both; none where fewer than ten have, or one does not vary."""
+    found: list[tuple[str, int, Estimate, float]] = []
+    for name, values in measures.items():
+        both = ~np.isnan(scores) & ~np.isnan(values)
+        a, b = scores[both], values[both]
+        if len(a) < 10 or np.ptp(a) == 0 or np.ptp(b) == 0:
+            continue
+        rho, p = (float(v) for v in stats.spearmanr(a, b))
+        off = float(stats.norm.ppf((1 + confidence) / 2)) * sqrt((1 + rho**2 / 2) / (len(a) - 3))
+        z = float(np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12)))
+        found.append((name, len(a), Estimate(rho, float(np.tanh(z - off)), float(np.tanh(z + off))), p))
+    if not found:
+        return []
+    adjusted = multipletests([f[3] for f in found], method="holm")[1]
+    return [Association(*f, float(p)) for f, p in zip(found, adjusted, strict=True)]
+
+
+def standardised_difference(one: Floats, other: Floats) -> float | None:
+    """(mean − mean) / √((s² + s²)/2), which no group's size changes (P. C. Austin, Stat. Med. 28 (2009) 3083).
+
+    None where a group has fewer than two, or nothing varies.
+    """
+    if min(len(one), len(other)) < 2:
+        return None
+    spread = sqrt((float(np.var(one, ddof=1)) + float(np.var(other, ddof=1))) / 2)
+    return (float(np.mean(one)) - float(np.mean(other))) / spread if spread > 0 else None
 
 
 def straight_liners(codes: Codes) -> npt.NDArray[np.bool_]:
