@@ -21,6 +21,7 @@ from pipelines.commands import (
     site,
     sources,
     status,
+    survey,
 )
 from pipelines.console import errors
 from warehouse.errors import Transient, XueqingError
@@ -46,6 +47,7 @@ site.register(app)
 audit.register(app)
 app.add_typer(bulletin.app, name="bulletin")
 app.add_typer(report.app, name="report")
+app.add_typer(survey.app, name="survey")
 app.add_typer(reminders.app, name="reminders")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(identity.app, name="identity")

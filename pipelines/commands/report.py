@@ -1,4 +1,4 @@
-"""Commands of reports between and after the bulletins: briefings, county packs, staff, the evaluation report."""
+"""Commands of reports between and after the bulletins: briefings, county packs, staff, the evaluation and survey reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines import steps
+from pipelines import steps, surveys
 from pipelines.commands.options import AsOf, Format, parse_date
 from pipelines.console import output
 from pipelines.settings import Settings
@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Briefings of classes and subjects, county data packs, what staff did, and the evaluation report, in both languages.",
+    help="Briefings of classes and subjects, county data packs, what staff did, and the evaluation and survey reports, in both languages.",
 )
 _USUAL = "tianshui-2017"
 
@@ -111,4 +111,22 @@ def evaluation(
     folder, files = steps.write_evaluation(
         workspace, programme, parse_date(as_of), formats=[str(f) for f in format_], smallest=smallest
     )
+    output.print(f"{files} files in {folder}", soft_wrap=True)
+
+
+@app.command("survey")
+def survey(
+    programme: Programme = _USUAL,
+    as_of: AsOf = None,
+    form_id: Annotated[str | None, typer.Option("--form-id", help="Which of the programme's forms.")] = None,
+    audience: Audiences = _BOTH,
+    format_: Formats = _ALL,
+    smallest: Smallest = 10,
+) -> None:
+    """The survey report (满意度调查): what was answered, how sure that is, who did not answer, satisfaction beside behaviour."""
+    workspace = Workspace(Settings.from_environment())
+    folder, files = surveys.write_survey(
+        workspace, programme, parse_date(as_of), form_id=form_id, audiences=[str(a) for a in audience],
+        formats=[str(f) for f in format_], smallest=smallest,
+    )  # fmt: skip
     output.print(f"{files} files in {folder}", soft_wrap=True)

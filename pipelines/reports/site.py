@@ -28,7 +28,7 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
         "status": "学情总览（最新）", "bulletin": "学情通报第{number}期：{title}", "as_of": "数据截至{as_of}，{issued}印发",
         "edition": {"public": "{county}，公开版", "restricted": "{county}，内部版"}, "whole": "全项目", "counties": "各分册（{n}）",
         "briefings": "简报与数据包（数据截至{as_of}）", "public": "公开版", "private": "内部版",
-        "reports": {"evaluation": "自评报告", "subject": "学科简报", "class": "班级简报", "county": "数据包", "staff": "辅导教师与专家"},
+        "reports": {"evaluation": "自评报告", "survey": "满意度调查", "subject": "学科简报", "class": "班级简报", "county": "数据包", "staff": "辅导教师与专家"},
         "find": "按区县、班级、学校查找", "find_label": "输入名称，如区县名或班级号；可用空格分开多个词", "found": "共{n}个",
         "group": "名称", "kind": "类别", "place": "所属", "enrolments": "参训人数", "login": "登录率（%）", "study": "学习率（%）",
         "pass": "合格率（%）", "source": "出处", "number": "第{n}期", "kinds": {"county": "区县", "class": "班级", "school": "学校"},
@@ -41,7 +41,7 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
         "edition": {"public": "{county}, public edition", "restricted": "{county}, restricted edition"}, "whole": "Whole programme",
         "counties": "Editions of parts ({n})",
         "briefings": "Briefings and data packs as of {as_of}", "public": "public", "private": "restricted",
-        "reports": {"evaluation": "Evaluation report", "subject": "Subject briefings", "class": "Class briefings",
+        "reports": {"evaluation": "Evaluation report", "survey": "Survey report", "subject": "Subject briefings", "class": "Class briefings",
                     "county": "Data packs", "staff": "Tutors and experts"},
         "find": "Find a county, class or school", "find_label": "A name, such as a county's or a class's; several words narrow it down",
         "found": "{n} shown",
@@ -225,7 +225,7 @@ def _briefings(
     target = f"briefings/{index.programme_id}/{index.as_of}"
     (site / target).mkdir(parents=True)
     found: dict[str, list[_Report]] = {}
-    for kind in ("evaluation", "subject", "class", "county", "staff"):
+    for kind in ("evaluation", "survey", "subject", "class", "county", "staff"):
         for entry in index.entries:
             if entry.kind != kind or (entry.audience == "restricted" and not restricted):
                 continue

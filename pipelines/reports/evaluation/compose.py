@@ -40,6 +40,7 @@ from pipelines.reports.document.blocks import date_text
 from pipelines.reports.evaluation.figures import STAFF_ACTIVITIES, Computed, compute_figures
 from pipelines.reports.evaluation.words import FIGURES, SLOTS, WORDS
 from pipelines.reports.figures import percent
+from pipelines.survey.form import pack_form
 from warehouse.errors import BadConfiguration
 
 __all__ = ["Evaluation", "compose_evaluation", "read_evaluation"]
@@ -119,7 +120,7 @@ def read_evaluation(
             )
         ],
         [i for i in calendar(con, programme) if i.as_of <= on],
-        [(int(r["level"]), Label(r["label_zh"], r["label_en"])) for r in pack.tables["survey_levels"]],
+        [(level.code, level.label) for level in reversed(pack_form(pack).levels)] if pack.tables["survey_items"] else [],
         [] if "respondents" in withheld else _survey(con, pack, on),
         {r["slot"]: Label(r["text_zh"], r["text_en"]) for r in _table(pack, "narrative")},
         published,
@@ -450,8 +451,9 @@ class _Composer:
         w = self.w
         if not self.e.survey:
             return []
-        numbers = sorted({n for _, _, counts in self.e.survey for n in counts} | {n for n, _ in self.e.levels})
         labels = dict(self.e.levels)
+        # The best first; levels that the form has not come last.
+        numbers = [*labels, *sorted({n for _, _, counts in self.e.survey for n in counts} - labels.keys())]
         columns = [Column(w["item"], is_number=False), Column(w["answered"])]
         for n in numbers:
             columns.append(Column(labels.get(n, Label(str(n), str(n))).of(self.language)))

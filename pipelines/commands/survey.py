@@ -1,0 +1,214 @@
+"""Commands of surveys: forms, answers, their analysis."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.commands.options import AsOf, Language, parse_date
+from pipelines.commands.report import Audience
+from pipelines.console import default_language, errors, output
+from pipelines.reports.document.files import FORMATS, write_file
+from pipelines.reports.figures import percent
+from pipelines.reports.survey.compose import compose_survey, interval_text, number_text
+from pipelines.reports.survey.words import WORDS
+from pipelines.settings import Settings
+from pipelines.survey.analysis import Analysis, analyse
+from pipelines.survey.answers import Answers, read_answers, read_table
+from pipelines.survey.form import form_text, read_form
+from pipelines.survey.statistics import Method
+from pipelines.surveys import import_answers, programme_survey, write_problems
+from pipelines.workspace import Workspace
+from warehouse.errors import BadConfiguration
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Satisfaction surveys: answers from files (CSV, XLSX, SPSS) or events, analysed with intervals.
+
+`xueqing survey form ANSWERS.csv` writes a form file to start from; `xueqing survey analyse ANSWERS.csv --form FORM.toml`
+says what the answers say. How: docs/surveys.md.""",
+)
+#: Problems told on the terminal; --problems writes them all.
+_TOLD = 10
+
+
+class Sort(StrEnum):
+    """The order of the items."""
+
+    FORM = "form"
+    MEAN = "mean"
+
+
+FormFile = Annotated[
+    Path | None, typer.Option("--form", help="The form file (TOML): items, levels in their order, columns.")
+]
+Problems = Annotated[
+    Path | None, typer.Option("--problems", help="Write every cell and row that did not fit to this CSV.")
+]
+
+
+@app.command("form")
+def form(
+    file: Annotated[Path, typer.Argument(help="Answers: .csv, .tsv, .xlsx or .sav.")],
+    to: Annotated[Path, typer.Option("--to", help="The form file to write.")] = Path("form.toml"),
+) -> None:
+    """Write a form file to start from: the columns that share a scale as items, its values as levels.
+
+    Then put the levels in order from the lowest, label them, and say which items are reversed.
+    """
+    table = read_table(file)
+    text = form_text(file.name, {name: table.column(name).to_pylist() for name in table.column_names})
+    try:
+        with to.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        raise BadConfiguration(f"{to} is there already; choose another with --to") from None
+    output.print(f"{to}: look it through, then: xueqing survey analyse {file} --form {to}", soft_wrap=True)
+
+
+@app.command("analyse")
+def analyse_(
+    file: Annotated[Path | None, typer.Argument(help="Answers: .csv, .tsv, .xlsx or .sav.")] = None,
+    form_file: FormFile = None,
+    programme: Annotated[
+        str | None,
+        typer.Option(
+            "--programme", "-p", help="Without a file: the answers in its events. With one: tie them to its enrolments."
+        ),
+    ] = None,
+    form_id: Annotated[str | None, typer.Option("--form-id", help="Which of the programme's forms.")] = None,
+    as_of: AsOf = None,
+    asked: Annotated[
+        int | None, typer.Option(min=1, help="How many could have answered; corrects for a finite population.")
+    ] = None,
+    method: Annotated[Method, typer.Option(help="Simultaneous intervals of the levels.")] = Method.WILSON,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999)] = 0.95,
+    smallest: Annotated[int, typer.Option(min=0, help="Smaller groups are merged, and withheld from the public.")] = 10,
+    audience: Annotated[
+        Audience, typer.Option(help="public, or restricted: with free text, for its owner only.")
+    ] = Audience.PUBLIC,
+    sort: Annotated[Sort, typer.Option(help="Items in the form's order, or by their mean.")] = Sort.FORM,
+    to: Annotated[
+        list[Path] | None, typer.Option("--to", help="Write the report: .html, .pdf, .xlsx or .md; repeatable.")
+    ] = None,
+    problems: Problems = None,
+    language: Language = None,
+) -> None:
+    """Shares, means and medians with intervals, reliability, groups, who did not answer, and satisfaction beside behaviour."""
+    lang = language or default_language()
+    for path in to or []:
+        if path.suffix[1:] not in FORMATS:
+            raise BadConfiguration(f"{path}: write the report as {', '.join('.' + f for f in FORMATS)}")
+    read = _read(file, form_file) if file else None
+    if programme:
+        workspace = Workspace(Settings.from_environment())
+        analysis = programme_survey(
+            workspace, programme, parse_date(as_of), form_id=form_id, answers=read, method=method, confidence=confidence,
+            smallest=smallest,
+        )  # fmt: skip
+    elif read is None:
+        raise BadConfiguration("name a file of answers with its --form, or a --programme")
+    else:
+        population = asked if asked is not None else read.form.asked
+        if population is not None and read.respondents > population:
+            raise BadConfiguration(f"{read.respondents:,} answered, more than the {population:,} who were asked")
+        analysis = analyse(read, asked=asked, method=method, confidence=confidence, smallest=smallest)
+    _print(analysis, lang, is_public=audience is Audience.PUBLIC)
+    _tell(analysis.answers, problems, lang)
+    on = analysis.people.as_of if analysis.people else datetime.now(UTC).date()
+    for path in to or []:
+        is_public = audience is Audience.PUBLIC
+        document = compose_survey(analysis, lang, on=on, is_public=is_public, sort=sort)
+        write_file(path, FORMATS[path.suffix[1:]](document), private=not is_public)
+        output.print(str(path), soft_wrap=True)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Answers: .csv, .tsv, .xlsx or .sav.")],
+    answered_on: Annotated[str, typer.Option("--answered-on", help="Local date of the answers, such as 2017-12-20.")],
+    programme: Annotated[str, typer.Option("--programme", "-p", help="Programme whose enrolments the key names.")],
+    form_file: FormFile = None,
+    problems: Problems = None,
+    language: Language = None,
+) -> None:
+    """Append a file's answers to the log as survey.answered events; importing a file again changes nothing.
+
+    What does not fit the form, and answers of nobody who takes part, are left out, told and kept in a file of the home.
+    """
+    workspace = Workspace(Settings.from_environment())
+    day = parse_date(answered_on)
+    assert day is not None
+    answers = _read(file, form_file)
+    if answers.form.key is None:
+        raise BadConfiguration("the form names no key: nobody can tell which enrolment answered")
+    written, found = import_answers(workspace, answers, programme, day)
+    _tell(
+        found,
+        problems or workspace.settings.home / "rejected" / f"{file.name}.problems.csv",
+        language or default_language(),
+    )
+    output.print(f"{written:,} answer sheets appended; next: xueqing sink, xueqing build")
+
+
+def _read(file: Path, form_file: Path | None) -> Answers:
+    if form_file is None:
+        raise BadConfiguration(f"how is {file.name} to be read? name its --form (xueqing survey form {file} begins one)")
+    return read_answers(file, read_form(form_file))
+
+
+def _tell(answers: Answers, file: Path | None, lang: str) -> None:
+    w = WORDS[lang]
+    for one in answers.problems[:_TOLD]:
+        where = escape(w["row"].format(row=one.row, column=one.column))
+        errors.print(
+            f"[yellow]{w['left_out']}:[/yellow] {where}: {escape(one.value)} {escape(one.why.of(lang))}", soft_wrap=True
+        )
+    if len(answers.problems) > _TOLD:
+        errors.print(f"… {len(answers.problems):,}", soft_wrap=True)
+    if file is not None and answers.problems:
+        write_problems(file, answers.problems, lang)
+        errors.print(f"{w['problems']}: {file}", soft_wrap=True)
+    if answers.unused_columns:
+        errors.print(escape(w["unused"].format(names=", ".join(answers.unused_columns))), soft_wrap=True)
+
+
+def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
+    w = WORDS[lang]
+    answers, smallest = analysis.answers, analysis.smallest if is_public else 0
+    if analysis.people and analysis.people.is_simulated:
+        output.print(f"[yellow]{w['simulated']}[/yellow]")
+    if answers.respondents < max(1, smallest):
+        output.print(w["withheld"].format(n=smallest) if answers.respondents else w["nobody"])
+        return
+    table = Table(title=answers.form.label.of(lang))
+    table.add_column(w["item"])
+    for name in ("n", "top_two", "interval", "mean", "interval", "median"):
+        table.add_column(w[name], justify="right")
+    for item, r in zip(answers.form.items, analysis.items, strict=True):
+        label = escape(item.label.of(lang) + (w["reversed"] if item.is_reversed else ""))
+        if 0 < r.answered < smallest:
+            table.add_row(label, *["*"] * 6)
+            continue
+        table.add_row(
+            label, f"{r.answered:,}", percent(sum(r.counts[-2:]), r.answered) if len(r.counts) > 2 else "–",
+            interval_text(r.top_two, 2, 100), number_text(r.mean.value), interval_text(r.mean), number_text(r.median.value, 1),
+        )  # fmt: skip
+    output.print(table)
+    facts = [f"{w['respondents']} {answers.respondents:,}"]
+    if analysis.asked:
+        facts.append(f"{w['rate']} {percent(answers.respondents, analysis.asked)}")
+    if analysis.reliability and analysis.reliability.respondents >= smallest:
+        r = analysis.reliability
+        facts += [f"{w[n]} {number_text(e.value, 5)} ({interval_text(e, 5)})" for n, e in (("alpha", r.alpha), ("omega", r.omega))]
+    if analysis.straight >= smallest:
+        facts.append(f"{w['straight']} {analysis.straight:,}")
+    output.print("; ".join(facts) if lang == "en" else "；".join(facts), soft_wrap=True)
