@@ -192,7 +192,7 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
     table = Table(title=answers.form.label.of(lang))
     table.add_column(w["item"])
     for name in ("n", "top_two", "interval", "mean", "interval", "median"):
-        table.add_column(w[name], justify="right")
+        table.add_column(w[name], justify="right", no_wrap=name in ("interval", "mean"))
     for item, r in zip(answers.form.items, analysis.items, strict=True):
         label = escape(item.label.of(lang) + (w["reversed"] if item.is_reversed else ""))
         if 0 < r.answered < smallest:

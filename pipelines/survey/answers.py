@@ -115,7 +115,8 @@ def read_table(file: Path) -> pa.Table:
 
 
 def _read_csv(file: Path) -> pa.Table:
-    head = file.open("rb").read(1 << 16)
+    with file.open("rb") as opened:
+        head = opened.read(1 << 16)
     encoding = "utf-8"
     try:
         head[:60_000].decode("utf-8")
@@ -254,7 +255,7 @@ def _answers(
             Problem(int(rows[i]), headers[one.item_id], shown(value), NO_LEVEL) for i, value in bad
         ]
     keys = table.column(key).to_pylist() if key else []
-    keep = ~blank
+    keep = (codes > 0).any(axis=1)
     if key:
         first: dict[str, int] = {}
         for i, who in enumerate(keys):

@@ -216,7 +216,7 @@ def cronbach_alpha(covariance: Floats) -> float | None:
     return k / (k - 1) * (1 - float(np.trace(covariance)) / whole)
 
 
-def mcdonald_omega(covariance: Floats) -> float | None:
+def mcdonald_omega(covariance: Floats, *, tolerance: float = 1e-12, iterations: int = 10_000) -> float | None:
     """Of one factor, whose loadings come by iterated principal axes; None where it cannot be told."""
     spread = np.sqrt(np.diag(covariance))
     if len(covariance) < 3 or not np.all(spread > 0):
@@ -227,13 +227,13 @@ def mcdonald_omega(covariance: Floats) -> float | None:
     except np.linalg.LinAlgError:
         common = np.max(np.abs(correlation - np.eye(len(correlation))), axis=1)
     loadings = np.zeros(len(correlation))
-    for _ in range(1_000):
+    for _ in range(iterations):
         reduced = correlation.copy()
         np.fill_diagonal(reduced, common)
         values, vectors = np.linalg.eigh(reduced)
         loadings = vectors[:, -1] * sqrt(max(0.0, values[-1]))
         new = np.clip(loadings**2, 0, 1)
-        if np.max(np.abs(new - common)) < 1e-10:
+        if np.max(np.abs(new - common)) < tolerance:
             break
         common = new
     scaled = loadings * spread
@@ -287,7 +287,7 @@ def reliability(
     return Reliability(
         n,
         _bootstrapped(cronbach_alpha(whole), [cronbach_alpha(c) for c in made], confidence),
-        _bootstrapped(mcdonald_omega(whole), [mcdonald_omega(c) for c in made], confidence),
+        _bootstrapped(mcdonald_omega(whole), [mcdonald_omega(c, tolerance=1e-5, iterations=60) for c in made], confidence),
         tuple(without),
         tuple(_item_rest(whole)),
     )

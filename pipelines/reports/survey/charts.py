@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 
 from pipelines.reports.bulletin.charts import configured, svg_of
+from pipelines.reports.figures import clean_text
 
 __all__ = ["Bar", "diverging_svg"]
 
@@ -18,6 +19,8 @@ _AGAINST = ["#9c4a0b", "#d48a45", "#eec094", "#f7e0ca"]
 _NEUTRAL = "#9a9a9a"
 #: Narrower parts carry no number.
 _LABELLED = 6.0
+#: Columns of a label, of which a Chinese character takes two.
+_WIDEST = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def diverging_svg(bars: Sequence[Bar], levels: Sequence[str], neutral: int | Non
     colours |= {i: _FOR[min(n, 3)] for n, i in enumerate(reversed(favour))}
     if neutral is not None:
         colours[neutral] = _NEUTRAL
-    labels = [f"{bar.label}  {counted.format(n=f'{bar.answered:,}')}" for bar in bars]
+    labels = [f"{_short(bar.label)}  {counted.format(n=f'{bar.answered:,}')}" for bar in bars]
     rows = []
     for label, bar in zip(labels, bars, strict=True):
         left = 0.0
@@ -94,6 +97,17 @@ def diverging_svg(bars: Sequence[Bar], levels: Sequence[str], neutral: int | Non
             chart, panel("neutral", [0, min(100, 10 * (int(most / 10) + 1))], 90, named=False), spacing=12
         )
     return svg_of(configured(chart))
+
+
+def _short(text: str) -> str:
+    """Short enough for the axis, which would cut it anywhere, also within a character."""
+    kept, width = "", 0
+    for character in clean_text(text):
+        width += 2 if ord(character) > 0x2E80 else 1
+        if width > _WIDEST:
+            return kept + "…"
+        kept += character
+    return kept
 
 
 def _part(line: str, level: str, start: float, end: float, share: float) -> dict[str, object]:
