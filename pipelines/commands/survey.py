@@ -190,7 +190,7 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
         output.print(w["withheld"].format(n=smallest) if answers.respondents else w["nobody"])
         return
     table = Table(title=answers.form.label.of(lang))
-    table.add_column(w["item"])
+    table.add_column(w["item"], overflow="fold")
     for name in ("n", "top_two", "interval", "mean", "interval", "median"):
         table.add_column(w[name], justify="right", no_wrap=name in ("interval", "mean"))
     for item, r in zip(answers.form.items, analysis.items, strict=True):

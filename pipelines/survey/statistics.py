@@ -7,6 +7,7 @@ correction, W. G. Cochran, Sampling Techniques, 3rd ed. 1977, ch. 2 and 3); wher
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
@@ -222,10 +223,12 @@ def mcdonald_omega(covariance: Floats, *, tolerance: float = 1e-12, iterations: 
     if len(covariance) < 3 or not np.all(spread > 0):
         return None
     correlation = covariance / np.outer(spread, spread)
-    try:
-        common = 1 - 1 / np.diag(np.linalg.inv(correlation))
-    except np.linalg.LinAlgError:
-        common = np.max(np.abs(correlation - np.eye(len(correlation))), axis=1)
+    common = np.max(np.abs(correlation - np.eye(len(correlation))), axis=1)
+    with suppress(np.linalg.LinAlgError):
+        # Squared multiple correlations are the better start, where fewer respondents than items do not make them meaningless.
+        inverse = np.diag(np.linalg.inv(correlation))
+        if np.all(inverse >= 1):
+            common = 1 - 1 / inverse
     loadings = np.zeros(len(correlation))
     for _ in range(iterations):
         reduced = correlation.copy()

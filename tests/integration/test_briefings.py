@@ -13,12 +13,13 @@ from io import BytesIO
 from pathlib import Path
 
 import openpyxl
+import pyarrow as pa
 import pytest
 from pypdf import PdfReader
 
 from ingest.packs import Pack
 from ingest.sources.simulate.names import invented_people
-from pipelines import steps
+from pipelines import steps, surveys
 from pipelines.audit.against import compare
 from pipelines.audit.auditing import audit
 from pipelines.audit.compose import compose_audit
@@ -38,6 +39,8 @@ from pipelines.reports.document.pdf import render_pdf
 from pipelines.reports.document.xlsx import render_xlsx
 from pipelines.reports.evaluation.compose import Evaluation, compose_evaluation, read_evaluation
 from pipelines.settings import Settings
+from pipelines.survey.answers import answers_of
+from pipelines.survey.form import pack_form
 from pipelines.trace import parse_figure, trace
 from pipelines.workspace import Workspace
 from tests.conftest import ROOT
@@ -397,3 +400,76 @@ def test_a_class_of_one_and_a_programme_without_staff(standing: Standing) -> Non
             assert render(document)
             assert render(staff_activity(odd, code, ZONE))
     assert class_briefing(odd, public_edition(odd.bulletin, 10), str(one.class_id), "en", ZONE) is None
+
+
+def test_a_programmes_survey_is_that_of_its_events_and_marts(workspace: Workspace) -> None:
+    found = surveys.programme_survey(workspace, P, None, smallest=2)
+    with connect(workspace.warehouse.published) as con:
+        on = found.people.as_of if found.people else None
+        counted = con.execute(
+            "select item_id, level, answer_count from rpt_survey_items where as_of_on = ?", [on]
+        ).fetchall()
+        rows = con.execute(
+            "select breakdown, coalesce(group_id, ''), participating_count, respondent_count, respondent_study_s, participating_study_s,"
+            " respondent_pass_count from rpt_survey_response where as_of_on = ? and programme_id = ?",
+            [on, P],
+        ).fetchall()
+    form = found.answers.form
+    assert {
+        (item.item_id, level.code): n
+        for item, result in zip(form.items, found.items, strict=True)
+        for level, n in zip(form.levels, result.counts, strict=True) if n
+    } == {(item, level): n for item, level, n in counted}  # fmt: skip
+    response = {(b, g): (asked, n) for b, g, asked, n, *_ in rows}
+    assert response.pop(("programme", "")) == (found.asked, found.answers.respondents)
+    told = {(b, g): (r.asked, r.respondents) for b, groups in found.response.items() for g, r in groups.items()}
+    assert response == told
+    assert sum(asked for (b, _), (asked, _) in told.items() if b == "county") == found.asked
+    (whole,) = [row for row in rows if row[0] == "programme"]
+    beside = {one.measure: one for one in found.beside_others}
+    assert beside["minutes"].respondents == pytest.approx(float(whole[4]) / 60 / whole[3])
+    assert beside["minutes"].others == pytest.approx(float(whole[5] - whole[4]) / 60 / (whole[2] - whole[3]))
+    assert beside["passed"].respondents == pytest.approx(whole[6] / whole[3])
+    assert set(found.weighted) == {"county", "subject", "school_stage"}
+
+
+def test_a_survey_report_is_written_beside_the_briefings(workspace: Workspace) -> None:
+    folder, files = surveys.write_survey(workspace, P, None, formats=["html", "md"], smallest=2)
+    assert files == 8
+    index = read_index(folder)
+    assert index is not None
+    assert {(e.kind, e.id, e.audience) for e in index.entries} >= {
+        ("survey", "satisfaction-2017", "public"), ("survey", "satisfaction-2017", "restricted"),
+    }  # fmt: skip
+    assert (folder / "survey.satisfaction-2017.restricted.zh.md").stat().st_mode & 0o077 == 0
+    assert "模拟" in (folder / "survey.satisfaction-2017.public.zh.md").read_text(encoding="utf-8")
+
+
+def test_a_files_answers_become_events_once_and_only_of_those_who_take_part(
+    workspace: Workspace, packs: dict[str, Pack]
+) -> None:
+    with connect(workspace.warehouse.published) as con:
+        enrolments = [
+            r[0]
+            for r in con.execute(
+                "select enrolment_id from rpt_learners where programme_id = ? and as_of_on = '2017-12-25' order by 1 limit 3", [P]
+            ).fetchall()
+        ]  # fmt: skip
+    form = pack_form(packs[P])
+    rows: dict[str, list[str]] = {"enrolment_id": [*enrolments, "nobody", ""]}
+    for item in form.items:
+        rows[item.label_zh] = ["很满意", "4", "没有这一级", "满意", "满意"]
+    rows[form.items[0].label_zh][2] = "一般"
+    answers = answers_of(pa.table(rows), form, "answers.csv")
+    written, found = surveys.import_answers(workspace, answers, P, date(2017, 12, 20))
+    assert written == 3
+    assert [(p.row, p.why.en) for p in found.problems if p.column == "enrolment_id"] == [
+        (5, "not among those who take part"), (6, "without a key: nobody knows whose"),
+    ]  # fmt: skip
+    assert len(found.problems) == 2 + 10
+    assert surveys.import_answers(workspace, answers, P, date(2017, 12, 20))[0] == 0
+    records = raw_records(workspace.settings.home / "log.sqlite")
+    payloads = [json.loads(r.value)["payload"] for r in records if b'"survey-file"' in r.value]
+    assert {p["enrolment_id"]: set(p["answers"].values()) for p in payloads} == dict(
+        zip(enrolments, [{1}, {4}, {3}], strict=True)
+    )

@@ -464,7 +464,7 @@ class _Composer:
         ]  # fmt: skip
         rows = [Row([_text(label), self.count(n)]) for label, n in facts]
         rows += [
-            Row([_text(w["omitted"].format(item=item.label)), self.count(a.answers.not_applicable[self.form.items[item.place].item_id])])
+            Row([_text(w["omitted"].format(item=item.label)), Value.of_count(a.answers.not_applicable[self.form.items[item.place].item_id])])
             for item in self.items
         ]  # fmt: skip
         columns = [self.column("kind", is_number=False), self.column("count")]
