@@ -300,7 +300,9 @@ def _check_scores(rows: Sequence[Row]) -> Iterator[Problem]:
     for levels in forms.values():
         scores = [row["score"] for row in levels]
         if any(scores) and (not all(scores) or len(set(scores)) < len(scores)):
-            yield Problem("survey_levels.csv", "each level of the form needs a score of its own", levels[0].line, "score")
+            yield Problem(
+                "survey_levels.csv", "each level of the form needs a score of its own", levels[0].line, "score"
+            )
         neutral = [row for row in levels if row["is_neutral"] == "true"]
         if len(neutral) > 1:
             yield Problem("survey_levels.csv", "a form has one neutral level at most", neutral[1].line, "is_neutral")

@@ -19,12 +19,14 @@ from ingest.log.port import NewRecord
 from ingest.sources.ids import stable_id
 from pipelines.console import progress
 from pipelines.reports.briefing.files import Index, Make, write_documents
+from pipelines.reports.bulletin.model import Label
+from pipelines.reports.document import Document
 from pipelines.reports.document.files import FORMATS, write_file
 from pipelines.reports.survey.compose import compose_survey
 from pipelines.survey.analysis import Analysis, analyse
 from pipelines.survey.answers import Answers, Problem
-from pipelines.survey.form import Form, pack_form
-from pipelines.survey.people import People, answers_in_events, read_people, tied
+from pipelines.survey.form import pack_form
+from pipelines.survey.people import answers_in_events, read_people, tied
 from pipelines.survey.statistics import Method
 from pipelines.workspace import Workspace
 from warehouse.query import connect
@@ -62,23 +64,21 @@ def write_survey(
             programme_id=programme_id, programme=people.programme, as_of=people.as_of, is_simulated=people.is_simulated, entries=[]
         )  # fmt: skip
 
-        def made() -> Iterator[tuple[str, str, object, str, Make]]:
+        def made() -> Iterator[tuple[str, str, Label, str, Make]]:
             for audience in audiences:
-                is_public = audience == "public"
-                yield (
-                    "survey", form.form_id, form.label, audience,
-                    lambda code, is_public=is_public: compose_survey(analysis, code, on=people.as_of, is_public=is_public),
-                )  # fmt: skip
+
+                def make(language: str, *, is_public: bool = audience == "public") -> Document:
+                    return compose_survey(analysis, language, on=people.as_of, is_public=is_public)
+
+                yield "survey", form.form_id, form.label, audience, make
 
         folder = workspace.settings.briefings / programme_id / people.as_of.isoformat()
-        entries = write_documents(folder, index, made(), formats=formats)  # type: ignore[arg-type]
+        entries = write_documents(folder, index, made(), formats=formats)
         bar.advance(task)
     return folder, sum(len(files) for entry in entries for files in entry.files.values())
 
 
-def import_answers(
-    workspace: Workspace, answers: Answers, programme_id: str, answered_on: date
-) -> tuple[int, Answers]:
+def import_answers(workspace: Workspace, answers: Answers, programme_id: str, answered_on: date) -> tuple[int, Answers]:
     """Append a ``survey.answered`` event for each respondent who takes part, with the answers that fit the form.
 
     The same answers of the same enrolment on the same day are the same event, however often they are imported.

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ingest.sink import SinkOptions
-from pipelines import imports, steps
+from pipelines import imports, steps, surveys
 from pipelines.commands.options import Language, Memory
 from pipelines.console import default_language, errors, output
 from pipelines.reports.terminal import print_status
@@ -73,6 +73,7 @@ def demo(
     if is_new or not workspace.settings.briefings.exists():
         steps.write_briefings(workspace, _DEMO, None, audiences=["public"], formats=["html", "pdf", "xlsx"])
         steps.write_evaluation(workspace, _DEMO, None)
+        surveys.write_survey(workspace, _DEMO, None, audiences=["public"], formats=["html", "pdf", "xlsx"])
     page = steps.write_pages_of_site(workspace, lang)
     errors.print(
         f"Done in {time.perf_counter() - started:.0f} s. Ask it anything: xueqing sql. The site (xueqing site --open):"

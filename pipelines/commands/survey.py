@@ -161,7 +161,9 @@ def import_(
 
 def _read(file: Path, form_file: Path | None) -> Answers:
     if form_file is None:
-        raise BadConfiguration(f"how is {file.name} to be read? name its --form (xueqing survey form {file} begins one)")
+        raise BadConfiguration(
+            f"how is {file.name} to be read? name its --form (xueqing survey form {file} begins one)"
+        )
     return read_answers(file, read_form(form_file))
 
 
@@ -206,9 +208,12 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
     facts = [f"{w['respondents']} {answers.respondents:,}"]
     if analysis.asked:
         facts.append(f"{w['rate']} {percent(answers.respondents, analysis.asked)}")
-    if analysis.reliability and analysis.reliability.respondents >= smallest:
-        r = analysis.reliability
-        facts += [f"{w[n]} {number_text(e.value, 5)} ({interval_text(e, 5)})" for n, e in (("alpha", r.alpha), ("omega", r.omega))]
+    scale = analysis.reliability
+    if scale and scale.respondents >= smallest:
+        facts += [
+            f"{w[name]} {number_text(e.value, 5)} ({interval_text(e, 5)})"
+            for name, e in (("alpha", scale.alpha), ("omega", scale.omega))
+        ]
     if analysis.straight >= smallest:
         facts.append(f"{w['straight']} {analysis.straight:,}")
     output.print("; ".join(facts) if lang == "en" else "；".join(facts), soft_wrap=True)

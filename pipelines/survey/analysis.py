@@ -203,7 +203,7 @@ def _weighted(
     """Each item; strata with few respondents are one, so that nobody weighs for hundreds."""
     names, sizes = np.unique(own.astype(str), return_counts=True)
     large = {n for n, size in zip(names, sizes, strict=True) if size >= max(2, smallest) and n}
-    rows = sorted(large) + [""]
+    rows = [*sorted(large), ""]
     index = {name: n for n, name in enumerate(rows)}
     population = np.bincount([index.get(str(v), len(large)) for v in strata], minlength=len(rows))
     which = np.array([index.get(str(v), len(large)) for v in own], int)

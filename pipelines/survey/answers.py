@@ -251,11 +251,9 @@ def _answers(
         found, said, bad = _codes(table.column(headers[one.item_id]), form)
         codes[:, n] = found
         blank &= ~said
-        problems += [
-            Problem(int(rows[i]), headers[one.item_id], shown(value), NO_LEVEL) for i, value in bad
-        ]
+        problems += [Problem(int(rows[i]), headers[one.item_id], shown(value), NO_LEVEL) for i, value in bad]
     keys = table.column(key).to_pylist() if key else []
-    keep = (codes > 0).any(axis=1)
+    keep = np.asarray((codes > 0).any(axis=1))
     if key:
         first: dict[str, int] = {}
         for i, who in enumerate(keys):

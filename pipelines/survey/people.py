@@ -124,7 +124,7 @@ def answers_in_events(con: duckdb.DuckDBPyConnection, form: Form, people: People
     everybody = Answers(
         form, codes, {}, list(respondents), np.arange(1, len(respondents) + 1), {}, {}, problems, len(respondents), ()
     )
-    return everybody.of((codes > 0).any(axis=1))
+    return everybody.of(np.asarray((codes > 0).any(axis=1)))
 
 
 def tied(answers: Answers, people: People) -> Answers:

@@ -290,7 +290,9 @@ def reliability(
     return Reliability(
         n,
         _bootstrapped(cronbach_alpha(whole), [cronbach_alpha(c) for c in made], confidence),
-        _bootstrapped(mcdonald_omega(whole), [mcdonald_omega(c, tolerance=1e-5, iterations=60) for c in made], confidence),
+        _bootstrapped(
+            mcdonald_omega(whole), [mcdonald_omega(c, tolerance=1e-5, iterations=60) for c in made], confidence
+        ),
         tuple(without),
         tuple(_item_rest(whole)),
     )

@@ -194,7 +194,11 @@ def test_a_form_is_begun_from_a_file_and_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "form.toml"
     file.write_text(form_text("a file.csv", columns), encoding="utf-8")
     form = read_form(file)
-    assert [item.item_id for item in form.items][-2:] == ["q1", "q2"] or [i.item_id for i in form.items] == ["who", "q1", "q2"]
+    assert [item.item_id for item in form.items][-2:] == ["q1", "q2"] or [i.item_id for i in form.items] == [
+        "who",
+        "q1",
+        "q2",
+    ]
     assert [level.code for level in form.levels] == [1, 2, 3]
     assert answers_of(pa.table(columns), form, "x").problems == []
 
@@ -218,7 +222,8 @@ def test_a_packs_form_has_the_best_level_last(packs: dict[str, Pack]) -> None:
 def test_wilsons_interval_is_that_of_newcombes_examples(count: int, n: int, low: float, high: float) -> None:
     """R. G. Newcombe, Statistics in Medicine 17 (1998) 857, table I, method 3."""
     found = item_result((n - count, 0, count)).top_two
-    assert found.low is not None and found.high is not None
+    assert found.low is not None
+    assert found.high is not None
     assert (round(found.low, 4), round(found.high, 4)) == (low, high)
 
 
@@ -232,7 +237,8 @@ def test_simultaneous_intervals_are_the_librarys_and_hold_their_shares(counts: l
         assert one.value == count / sum(counts)
         low, high = proportion_confint(count, sum(counts), 0.05 / len(counts), "wilson")
         assert (one.low, one.high) == pytest.approx((low, high), abs=1e-9)
-        assert one.low is not None and one.high is not None
+        assert one.low is not None
+        assert one.high is not None
         assert one.low - 1e-12 <= one.value <= one.high + 1e-12
 
 
@@ -255,13 +261,16 @@ def test_a_census_has_no_interval_and_a_finite_population_narrows_it() -> None:
     for one, other in zip(
         [*free.shares, free.top_two, free.mean], [*finite.shares, finite.top_two, finite.mean], strict=True
     ):
-        assert one.low is not None and one.high is not None and other.low is not None and other.high is not None
+        assert one.low is not None
+        assert one.high is not None
+        assert other.low is not None
+        assert other.high is not None
         assert other.high - other.low < one.high - one.low
     assert all(e.low is None for e in [*census.shares, census.top_two, census.mean, census.median])
     assert census.shares[0].value == 3 / 359
     assert effective(359, None) == 359
     assert effective(359, 6983) == pytest.approx(359 * 6982 / 6624)
-    with pytest.raises(ValueError, match="more|answered of"):
+    with pytest.raises(ValueError, match="10 answered of 9"):
         effective(10, 9)
 
 
@@ -320,7 +329,8 @@ def test_alpha_is_that_of_the_variances_of_items_and_sums() -> None:
     codes = np.random.default_rng(1).integers(1, 6, (300, 7)).astype(np.int8)
     codes[:, 1:] = np.clip(codes[:, [0]] + codes[:, 1:] // 3, 1, 5)
     found = reliability(codes, [False] * 7, 5)
-    assert found is not None and found.alpha.value is not None
+    assert found is not None
+    assert found.alpha.value is not None
     items, whole = codes.var(axis=0, ddof=1).sum(), codes.sum(axis=1).var(ddof=1)
     assert found.alpha.value == pytest.approx(7 / 6 * (1 - items / whole), abs=1e-9)
     for n, value in enumerate(found.alpha_without):
@@ -331,7 +341,8 @@ def test_alpha_is_that_of_the_variances_of_items_and_sums() -> None:
     turned = codes.copy()
     turned[:, 2] = 6 - turned[:, 2]
     again = reliability(turned, [False, False, True, False, False, False, False], 5)
-    assert again is not None and again.alpha.value == pytest.approx(found.alpha.value, abs=1e-9)
+    assert again is not None
+    assert again.alpha.value == pytest.approx(found.alpha.value, abs=1e-9)
 
 
 def test_omega_of_one_factor_is_exact() -> None:
@@ -356,7 +367,10 @@ def test_the_bootstrap_of_alpha_holds_as_often_as_it_says() -> None:
     held = 0
     for _ in range(100):
         found = reliability(sample(150), [False] * 6, 4, replicates=100)
-        assert found is not None and found.alpha.low is not None and found.alpha.high is not None and truth is not None
+        assert found is not None
+        assert found.alpha.low is not None
+        assert found.alpha.high is not None
+        assert truth is not None
         held += found.alpha.low <= truth <= found.alpha.high
     assert held / 100 >= 0.88  # of 100 runs at 95 %, so few would come once in 1,000 times
 
@@ -392,7 +406,8 @@ def test_behaviour_goes_with_satisfaction_as_ranks_do() -> None:
     (found,) = associations(scores, {"minutes": minutes, "posts": np.zeros(10)})
     assert (found.measure, found.respondents) == ("minutes", 10)
     assert found.rho.value == pytest.approx(stats.spearmanr(scores, minutes).statistic, abs=1e-9)
-    assert found.rho.low is not None and found.rho.low < 0.939 < 1
+    assert found.rho.low is not None
+    assert found.rho.low < 0.939 < 1
     assert standardised_difference(np.array([2.0, 4]), np.array([1.0, 3])) == pytest.approx(1 / np.sqrt(2))
     assert standardised_difference(np.array([2.0]), np.array([1.0, 3])) is None
 
@@ -445,7 +460,8 @@ def test_the_student_evaluation_is_analysed_as_it_is_known(shared_data: Path) ->
     found = analyse(answers)
     assert answers.respondents == 5_820
     assert found.straight == 2_985
-    assert found.reliability is not None and found.reliability.alpha.value is not None
+    assert found.reliability is not None
+    assert found.reliability.alpha.value is not None
     assert round(found.reliability.alpha.value, 5) == 0.99196
     with (shared_data / "survey/turkiye-student-evaluation_generic.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
@@ -495,7 +511,9 @@ def test_a_survey_of_hardly_anybody_is_analysed_and_written(name: str, asked: in
     for language in ("zh", "en"):
         for is_public in (True, False):
             document = compose_survey(found, language, on=ON, is_public=is_public)
-            assert render_html(document) and render_markdown(document) and render_xlsx(document)
+            assert render_html(document)
+            assert render_markdown(document)
+            assert render_xlsx(document)
 
 
 def some(sizes: dict[str, int], *, people: bool = False, seed: int = 5) -> Analysis:
@@ -572,7 +590,15 @@ def test_a_report_is_whole_in_every_format(language: str) -> None:
     assert means == sorted(means, reverse=True)
 
 
-HOSTILE = ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "\u202eevil", "🎓" * 50, "x" * 10_000, "#let x = 1", "| a | b |"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    "\u202eevil",
+    "🎓" * 50,
+    "x" * 10_000,
+    "#let x = 1",
+    "| a | b |",
+]
 
 
 def test_hostile_text_is_only_text() -> None:
@@ -595,7 +621,11 @@ def test_hostile_text_is_only_text() -> None:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     found = tmp_path / "answers.csv"
-    rows = ["id,q1,q2,q3,comment", *(f"p{n},{n % 4 + 1},{n % 3 + 1},{(n * 7) % 4 + 1},words {n}" for n in range(40)), "p41,9,1,1,"]
+    rows = [
+        "id,q1,q2,q3,comment",
+        *(f"p{n},{n % 4 + 1},{n % 3 + 1},{(n * 7) % 4 + 1},words {n}" for n in range(40)),
+        "p41,9,1,1,",
+    ]
     found.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return found
 
@@ -629,7 +659,7 @@ def test_from_a_file_to_its_report(file: Path, tmp_path: Path) -> None:
 def test_wrong_questions_are_told(file: Path, tmp_path: Path) -> None:
     form = tmp_path / "form.toml"
     run("form", file, "--to", form)
-    with pytest.raises(BadConfiguration, match="how is answers.csv to be read"):
+    with pytest.raises(BadConfiguration, match=r"how is answers\.csv to be read"):
         run("analyse", file)
     with pytest.raises(BadConfiguration, match="name a file of answers"):
         run("analyse")

@@ -262,9 +262,7 @@ class _Composer:
                     if value not in hidden
                     else [Value.hidden()] * 3
                 )
-                rows.append(
-                    Row([_text(self.group_name(name)), _text(self.value_name(name, value, "unknown")), *cells])
-                )
+                rows.append(Row([_text(self.group_name(name)), _text(self.value_name(name, value, "unknown")), *cells]))
         if not rows:
             return []
         columns = [
@@ -414,9 +412,7 @@ class _Composer:
             self.column("measure", is_number=False), self.column("respondents"), self.column("rho"), self.column("interval"),
             self.column("p"), self.column("adjusted"),
         ]  # fmt: skip
-        return (
-            [Heading(w["behaviour"]), self.table(w["behaviour"], columns, rows, w["behaviour_note"])] if rows else []
-        )
+        return [Heading(w["behaviour"]), self.table(w["behaviour"], columns, rows, w["behaviour_note"])] if rows else []
 
     def scale(self) -> list[Block]:
         w, r = self.w, self.a.reliability
