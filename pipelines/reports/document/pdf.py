@@ -107,7 +107,7 @@ def _data(block: Block, folder: Path, number: int, document: Document) -> Mappin
 #: From so many letters on (a Chinese one counts two) a column shares what is left of the line.
 _LONG = 26
 #: In a table of many columns already from so many on.
-_LONG_OF_MANY, _MANY = 14, 8
+_LONG_OF_MANY, _MANY = 16, 8
 
 
 def _is_long(table: Table, column: int) -> bool:
@@ -115,7 +115,26 @@ def _is_long(table: Table, column: int) -> bool:
         return False
     longest = _LONG_OF_MANY if len(table.columns) > _MANY else _LONG
     texts = (row.cells[column].text for row in table.rows[: table.most])
-    return any(sum(1 + (ord(c) > 0x2E80) for c in text) > longest for text in texts)
+    return any(_units(text) > longest for text in texts)
+
+
+def _units(text: str) -> int:
+    return sum(1 + (ord(c) > 0x2E80) for c in text)
+
+
+#: A label of so many letters is broken into lines, or it would take the room of the columns that share what is left.
+_LONG_LABEL = 11
+
+
+def _width(table: Table, column: int) -> float:
+    """Of a column of numbers with a long label, the width in em that its numbers and the label's words need; else 0."""
+    label = table.columns[column].label
+    if not table.columns[column].is_number or _units(label) <= _LONG_LABEL:
+        return 0.0
+    # Chinese is broken anywhere, another script between words.
+    words = _LONG_LABEL if ord(max(label)) > 0x2E80 else max(_units(word) for word in label.split())
+    cells = max((_units(row.cells[column].text) for row in table.rows[: table.most]), default=0)
+    return round(0.56 * max(words, cells) + 1.3, 2)
 
 
 def _table(table: Table, *, is_said: bool) -> Mapping[str, Any]:
@@ -125,7 +144,8 @@ def _table(table: Table, *, is_said: bool) -> Mapping[str, Any]:
         "caption": "" if is_said else table.caption,
         "groups": [list(group) for group in column_groups(list(table.columns))],
         "columns": [
-            {"label": c.label, "number": c.is_number, "long": _is_long(table, n)} for n, c in enumerate(table.columns)
+            {"label": c.label, "number": c.is_number, "long": _is_long(table, n), "width": _width(table, n)}
+            for n, c in enumerate(table.columns)
         ],
         "rows": [
             {

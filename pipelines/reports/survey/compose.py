@@ -151,6 +151,11 @@ class _Composer:
         people = self.a.people
         return people.names[name].of(self.language) if people and name in people.names else name
 
+    def named(self, name: str) -> str:
+        """A group's name within a sentence."""
+        text = self.group_name(name)
+        return text.lower() if self.language == "en" and text[1:].islower() else text
+
     def value_name(self, name: str, value: str, unknown: str) -> str:
         people = self.a.people
         known = people.labels.get(name, {}) if people else {}
@@ -316,7 +321,7 @@ class _Composer:
                 self.column("item", is_number=False), self.column("level", is_number=False), self.column("raw"), self.column("weighted"),
                 self.column("low"), self.column("high"), self.column("design"),
             ]  # fmt: skip
-            title = self.w["strata"].format(name=self.group_name(name))
+            title = self.w["strata"].format(name=self.named(name))
             if rows:
                 note = self.w["strata_note"].format(n=max(2, self.a.smallest))
                 found.append(self.table(title, columns, rows, note, most=len(self.levels) * 4))
@@ -328,7 +333,7 @@ class _Composer:
         for name, groups in self.a.by_group.items():
             if len(groups) < 2:
                 continue
-            title = w["group_means"].format(name=self.group_name(name))
+            title = w["group_means"].format(name=self.named(name))
             ordered = sorted(groups.items(), key=lambda g: (g[0] == "", -g[1].respondents, g[0]))
             hidden = self._hidden_means(groups)
             rows = []
@@ -372,7 +377,7 @@ class _Composer:
             label = self.value_name(name, value, "merged")
             bars.append(Bar(label, group.respondents, [100 * int(c) / whole for c in counts]))
             told.append(self.described(label, [int(c) for c in counts], whole))
-        return self.picture(self.w["all_items"].format(name=self.group_name(name)), bars, told)
+        return self.picture(self.w["all_items"].format(name=self.named(name)), bars, told)
 
     def differences(self) -> list[Block]:
         w = self.w
