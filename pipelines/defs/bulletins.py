@@ -11,11 +11,12 @@ import dagster as dg
 from dagster import AssetExecutionContext
 
 from ingest.packs import Pack
-from pipelines import steps
+from pipelines import steps, surveys
 from pipelines.defs.keys import PUBLISHED, RECORDS, SITE, briefings_key, bulletins_key, evaluation_key
 from pipelines.defs.running import Open, step
 from pipelines.reports.bulletin.read import calendar, has_learners
 from pipelines.reports.bulletin.sealing import read_sealed
+from pipelines.survey.form import form_ids
 from pipelines.workspace import Workspace
 from warehouse.query import connect
 
@@ -78,11 +79,14 @@ def _briefings_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
 def _evaluation_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
     @dg.asset(
         key=evaluation_key(pack.programme_id), deps=[PUBLISHED], group_name="evaluation", kinds={"html", "pdf", "excel"},
-        description=f"{pack.label_en} ({pack.label_zh}): the evaluation report as of the programme's report day.",
+        description=f"{pack.label_en} ({pack.label_zh}): the evaluation and survey reports as of the programme's report day.",
     )  # fmt: skip
     def evaluation(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
         with step(context, open_workspace) as workspace:
             folder, files = steps.write_evaluation(workspace, pack.programme_id, None)
+            files += sum(
+                surveys.write_survey(workspace, pack.programme_id, None, form_id=name)[1] for name in form_ids(pack)
+            )
             return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(folder), "files": files})
 
     return evaluation

@@ -16,7 +16,7 @@ from ingest.packs import Pack
 from pipelines.reports.bulletin.model import Label
 from warehouse.errors import BadConfiguration
 
-__all__ = ["Form", "Item", "Level", "form_text", "pack_form", "plain", "read_form"]
+__all__ = ["Form", "Item", "Level", "form_ids", "form_text", "from_the_lowest", "pack_form", "plain", "read_form"]
 
 
 class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,13 +135,23 @@ def read_form(file: Path) -> Form:
     return form
 
 
+def form_ids(pack: Pack) -> list[str]:
+    """The forms that a pack has items of."""
+    return list(dict.fromkeys(r["form_id"] for r in pack.tables["survey_items"]))
+
+
+def from_the_lowest(levels: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Rows of ``survey_levels.csv`` by their score; without scores the highest number is the lowest level."""
+    return sorted(levels, key=lambda r: int(r["score"]) if r["score"] else -int(r["level"]))
+
+
 def pack_form(pack: Pack, form_id: str | None = None) -> Form:
     """A form of a programme, whose events carry its items and levels; levels without scores count from the best down.
 
     Raises:
         BadConfiguration: the pack has no such form, or several and none is named.
     """
-    known = list(dict.fromkeys(r["form_id"] for r in pack.tables["survey_items"]))
+    known = form_ids(pack)
     if form_id is None and len(known) != 1:
         raise BadConfiguration(
             f"{pack.programme_id} has {len(known)} forms; name one with --form-id: {', '.join(known)}"
@@ -149,12 +159,11 @@ def pack_form(pack: Pack, form_id: str | None = None) -> Form:
             else f"the pack {pack.programme_id} has no survey_items.csv"
         )
     name = form_id or known[0]
-    rows = [r for r in pack.tables["survey_levels"] if r["form_id"] == name]
+    rows = from_the_lowest([r for r in pack.tables["survey_levels"] if r["form_id"] == name])
     if name not in known or len(rows) < 2:
         raise BadConfiguration(
             f"the pack {pack.programme_id} has no items and levels of a form {name!r}; it has {', '.join(known) or 'none'}"
         )
-    rows.sort(key=lambda r: int(r["score"]) if r["score"] else -int(r["level"]))
     neutral = [int(r["level"]) for r in rows if r["is_neutral"] == "true"]
     return Form(
         form_id=name, label_zh="满意度调查", label_en="Satisfaction survey", key="enrolment_id",

@@ -40,7 +40,7 @@ from pipelines.reports.document.blocks import date_text
 from pipelines.reports.evaluation.figures import STAFF_ACTIVITIES, Computed, compute_figures
 from pipelines.reports.evaluation.words import FIGURES, SLOTS, WORDS
 from pipelines.reports.figures import percent
-from pipelines.survey.form import pack_form
+from pipelines.survey.form import from_the_lowest
 from warehouse.errors import BadConfiguration
 
 __all__ = ["Evaluation", "compose_evaluation", "read_evaluation"]
@@ -120,7 +120,7 @@ def read_evaluation(
             )
         ],
         [i for i in calendar(con, programme) if i.as_of <= on],
-        [(level.code, level.label) for level in reversed(pack_form(pack).levels)] if pack.tables["survey_items"] else [],
+        [(int(r["level"]), Label(r["label_zh"], r["label_en"])) for r in reversed(from_the_lowest(pack.tables["survey_levels"]))],
         [] if "respondents" in withheld else _survey(con, pack, on),
         {r["slot"]: Label(r["text_zh"], r["text_en"]) for r in _table(pack, "narrative")},
         published,
