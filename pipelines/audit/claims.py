@@ -20,6 +20,7 @@ from pipelines.audit.possible import (
     possible_sums,
     printed_share,
     share_power,
+    sprite,
 )
 from pipelines.audit.printed import Printed
 from pipelines.reports.bulletin.model import Label
@@ -466,6 +467,10 @@ def _rounded(value: Fraction, decimals: int) -> str:
     return f"{Decimal(units).scaleb(-decimals):f}"
 
 
+#: Of a longer scale no example is told.
+_LEVELS = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Dispersion:
     """A mean and a standard deviation are those of some whole numbers: GRIMMER, and DEBIT where they are 0 or 1."""
@@ -491,6 +496,13 @@ class Dispersion:
         least, most = self.scale or (None, None)
         return grimmer(mean, sd, n, items=self.items, least=least, most=most)
 
+    def _example(self, mean: Printed, sd: Printed, n: int) -> str:
+        """One set of answers that it may have been, by SPRITE: how often each level."""
+        if self.scale is None or self.items != 1 or self.scale[1] - self.scale[0] > _LEVELS:
+            return ""
+        counts = sprite(mean, sd, n, *self.scale)
+        return ", ".join(f"{count}×{level}" for level, count in (counts or {}).items() if count)
+
     def check(self, values: Values) -> Verdict:
         mean, sd, n = values[self.mean], values[self.sd], int(values[self.n].value)
         if _vague(values, self.figures) or n < 2:
@@ -500,7 +512,14 @@ class Dispersion:
             f"mean {mean.text} and SD {sd.text} of {n:,} whole numbers",
         )
         if self._possible(mean, sd, n):
-            return Verdict(True, Label(f"可以有{what.zh}", f"{what.en} are possible"))
+            example = self._example(mean, sd, n)
+            return Verdict(
+                True,
+                Label(
+                    f"可以有{what.zh}" + (f"，例如{example}" if example else ""),
+                    f"{what.en} are possible" + (f", for example {example}" if example else ""),
+                ),
+            )
         return Verdict(False, Label(f"不可能有{what.zh}", f"{what.en} are impossible"))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:

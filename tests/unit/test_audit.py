@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import statistics
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -447,3 +449,15 @@ def test_shares_of_a_table_need_their_respondents_to_be_known(tmp_path: Path) ->
     assert {r for r, _ in found(audit(shares).findings)} == {"grim"}
     with pytest.raises(BadConfiguration, match="no figure 'who'"):
         read_shares(file, {}, "who")
+
+
+def test_a_possible_mean_and_deviation_come_with_answers_that_have_them() -> None:
+    done = audit(
+        named(
+            figure("m", "3.50", statistic="mean", sample="s", denominator="n", scale=(1, 5)), figure("n", "4"),
+            figure("d", "1.29", statistic="sd", sample="s"),
+        )
+    )  # fmt: skip
+    (told,) = [s.verdict.arithmetic.en for s in done.statements if s.rule == "grimmer"]
+    answers = [int(v) for n, v in re.findall(r"(\d+)×(\d+)", told.partition("for example")[2]) for _ in range(int(n))]
+    assert (f"{statistics.mean(answers):.2f}", f"{statistics.stdev(answers):.2f}") == ("3.50", "1.29")

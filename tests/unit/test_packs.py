@@ -10,6 +10,7 @@ import pytest
 
 from ingest.pack_checks import ACTIVITIES
 from ingest.packs import Pack, check_pack, find_packs, load_pack, new_pack
+from pipelines.survey.form import pack_form
 from tests.conftest import ROOT
 from warehouse.errors import BadConfiguration
 
@@ -166,3 +167,26 @@ def test_a_wrong_reminder_and_a_level_twice_are_told_by_row_and_column(mine: Pat
         ("survey_levels.csv", 4, "level"),
         ("survey_levels.csv", 5, "level"),
     ]
+
+
+def test_levels_may_be_ordered_by_scores_of_their_own(mine: Path) -> None:
+    head = "form_id,level,label_zh,label_en"
+    (mine / "survey_items.csv").write_text("form_id,item_id,label_zh,label_en\nf,a,甲,A\n", encoding="utf-8")
+    (mine / "survey_levels.csv").write_text(f"{head}\nf,1,好,Good\nf,2,差,Bad\n", encoding="utf-8")
+    pack = load_pack(mine)
+    assert [level.label_en for level in pack_form(pack).levels] == ["Bad", "Good"]
+    assert pack.table("survey_items")[0]["is_reversed"] == ""
+    more = f"{head},score,is_neutral"
+    (mine / "survey_levels.csv").write_text(f"{more}\nf,1,差,Bad,1,\nf,2,好,Good,2,\n", encoding="utf-8")
+    assert [level.label_en for level in pack_form(load_pack(mine)).levels] == ["Bad", "Good"]
+    (mine / "survey_levels.csv").write_text(
+        f"{more}\nf,1,差,Bad,1,true\nf,2,好,Good,,true\nf,3,优,Best,x,maybe\n", encoding="utf-8"
+    )
+    (mine / "survey_items.csv").write_text(
+        "form_id,item_id,label_zh,label_en,is_reversed\nf,a,甲,A,yes\n", encoding="utf-8"
+    )
+    told = [(p.file, p.row, p.column) for p in check_pack(mine)]
+    assert sorted(told, key=str) == [
+        ("survey_items.csv", 2, "is_reversed"), ("survey_levels.csv", 2, "score"), ("survey_levels.csv", 3, "is_neutral"),
+        ("survey_levels.csv", 4, "is_neutral"), ("survey_levels.csv", 4, "score"),
+    ]  # fmt: skip
