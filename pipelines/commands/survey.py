@@ -214,6 +214,7 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
             f"{w[name]} {number_text(e.value, 5)} ({interval_text(e, 5)})"
             for name, e in (("alpha", scale.alpha), ("omega", scale.omega))
         ]
-    if analysis.straight >= smallest:
-        facts.append(f"{w['straight']} {analysis.straight:,}")
+    straight = int(analysis.straight.sum())
+    if straight >= smallest:
+        facts.append(f"{w['straight']} {straight:,}")
     output.print("; ".join(facts) if lang == "en" else "；".join(facts), soft_wrap=True)

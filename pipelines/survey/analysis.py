@@ -78,7 +78,8 @@ class Analysis:
         beside_others: respondents and the others, by what the records know.
         weighted: by stratum, each item; none where nobody answered it.
         behaviour: of respondents' mean over all items (reversed ones turned) with what they did.
-        straight, alike, complete: who answered all items alike, the same as somebody else otherwise, all items.
+        straight, alike: of each respondent, whether all items were answered alike, or otherwise just as somebody else did.
+        complete: how many answered all items.
     """
 
     answers: Answers
@@ -96,8 +97,8 @@ class Analysis:
     beside_others: Sequence[BesideOthers]
     weighted: Mapping[str, Sequence[Weighted | None]]
     behaviour: Sequence[Association]
-    straight: int
-    alike: int
+    straight: npt.NDArray[np.bool_]
+    alike: npt.NDArray[np.bool_]
     complete: int
 
 
@@ -139,7 +140,7 @@ def analyse(
         _beside_others(people, places) if people else [],
         {name: _weighted(codes, values, values[places], levels, smallest) for name, values in people.groups.items()} if people else {},
         associations(_mean_scores(answers), {n: v[places] for n, v in people.measures.items()}, confidence=confidence) if people else [],
-        int(same_all.sum()), _alike(codes[~same_all]), int((codes > 0).all(axis=1).sum()),
+        same_all, _alike(codes, same_all), int((codes > 0).all(axis=1).sum()),
     )  # fmt: skip
 
 
@@ -232,11 +233,13 @@ def _mean_scores(answers: Answers) -> npt.NDArray[np.float64]:
     return np.asarray(sums / np.maximum(said.sum(axis=1), 1))
 
 
-def _alike(codes: npt.NDArray[np.int8]) -> int:
-    """How many gave the same answers to all items as somebody else."""
-    whole = codes[(codes > 0).all(axis=1)]
-    if len(whole) < 2 or whole.shape[1] < 3:
-        return 0
-    rows = np.ascontiguousarray(whole).view(np.dtype((np.void, whole.shape[1]))).ravel()
-    _, counts = np.unique(rows, return_counts=True)
-    return int(counts[counts > 1].sum())
+def _alike(codes: npt.NDArray[np.int8], straight: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Who gave the same answers to all of three items or more as somebody else; straight-liners are alike anyway."""
+    found = np.zeros(len(codes), bool)
+    compared = np.flatnonzero((codes > 0).all(axis=1) & ~straight)
+    if len(compared) < 2 or codes.shape[1] < 3:
+        return found
+    rows = np.ascontiguousarray(codes[compared]).view(np.dtype((np.void, codes.shape[1]))).ravel()
+    _, which, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    found[compared] = counts[which] > 1
+    return found

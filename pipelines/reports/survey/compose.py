@@ -21,6 +21,7 @@ from pipelines.reports.document import (
     Figure,
     Heading,
     Items,
+    LazyRows,
     Notice,
     Paragraph,
     Row,
@@ -460,8 +461,8 @@ class _Composer:
     def quality(self) -> list[Block]:
         w, a = self.w, self.a
         facts = [
-            (w["rows"], a.answers.rows_read), (w["left_out"], len(a.answers.problems)), (w["complete"], a.complete), (w["straight"], a.straight),
-            (w["alike"], a.alike),
+            (w["rows"], a.answers.rows_read), (w["left_out"], len(a.answers.problems)), (w["complete"], a.complete), (w["straight"], int(a.straight.sum())),
+            (w["alike"], int(a.alike.sum())),
         ]  # fmt: skip
         rows = [Row([_text(label), self.count(n)]) for label, n in facts]
         rows += [
@@ -479,7 +480,22 @@ class _Composer:
             ]  # fmt: skip
             columns = [self.column(name, is_number=False) for name in ("where", "cell", "why")]
             found.append(self.table(w["problems"], columns, where, most=_PRINTED))
-        return found
+        return [*found, *self.flagged()]
+
+    def flagged(self) -> list[Block]:
+        """Who answered in a way that somebody should look at, by row and key; in the restricted edition only."""
+        w, answers = self.w, self.a.answers
+        places = np.flatnonzero(self.a.straight | self.a.alike).tolist()
+        if self.is_public or not places:
+            return []
+
+        def row(place: int) -> Row:
+            key = answers.keys[place] if answers.keys else ""
+            why = w["straight" if self.a.straight[place] else "alike"]
+            return Row([Value.of_count(int(answers.rows[place])), _text(key), _text(why)])
+
+        columns = [self.column("sheet"), self.column("key", is_number=False), self.column("why", is_number=False)]
+        return [self.table(w["flagged"], columns, LazyRows(places, row), most=_PRINTED)]
 
     def texts(self) -> list[Block]:
         w = self.w
