@@ -131,7 +131,8 @@ def test_public_reports_name_no_person(reports: dict[str, Document], standing: S
     people = {x.enrolment_id for x in standing.learners} | {x.staff_key for x in standing.staff}
     assert len(people) > 150
     for name, document in reports.items():
-        found = [p for p in people if p in render_html(document)]
+        page = render_html(document)
+        found = [p for p in people if p in page]
         assert bool(found) == ("restricted" in name), (name, found[:3])
 
 

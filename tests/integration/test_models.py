@@ -92,4 +92,5 @@ def test_exposures_name_every_report() -> None:
         "briefings",
         "evaluation",
         "reminders",
+        "survey_report",
     }
