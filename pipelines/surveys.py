@@ -26,8 +26,8 @@ from pipelines.reports.survey.compose import compose_survey
 from pipelines.survey.analysis import Analysis, analyse
 from pipelines.survey.answers import Answers, Problem
 from pipelines.survey.form import pack_form
+from pipelines.survey.method import Method
 from pipelines.survey.people import answers_in_events, read_people, tied
-from pipelines.survey.statistics import Method
 from pipelines.workspace import Workspace
 from warehouse.query import connect
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines import steps, surveys
+from pipelines import steps
 from pipelines.commands.options import AsOf, Format, parse_date
 from pipelines.console import output
 from pipelines.settings import Settings
@@ -124,6 +124,8 @@ def survey(
     smallest: Smallest = 10,
 ) -> None:
     """The survey report (满意度调查): what was answered, how sure that is, who did not answer, satisfaction beside behaviour."""
+    from pipelines import surveys  # its statistics take a second to import
+
     workspace = Workspace(Settings.from_environment())
     folder, files = surveys.write_survey(
         workspace, programme, parse_date(as_of), form_id=form_id, audiences=[str(a) for a in audience],

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ingest.sink import SinkOptions
-from pipelines import imports, steps, surveys
+from pipelines import imports, steps
 from pipelines.commands.options import Language, Memory
 from pipelines.console import default_language, errors, output
 from pipelines.reports.terminal import print_status
@@ -73,6 +73,8 @@ def demo(
     if is_new or not workspace.settings.briefings.exists():
         steps.write_briefings(workspace, _DEMO, None, audiences=["public"], formats=["html", "pdf", "xlsx"])
         steps.write_evaluation(workspace, _DEMO, None)
+        from pipelines import surveys  # its statistics take a second to import
+
         surveys.write_survey(workspace, _DEMO, None, audiences=["public"], formats=["html", "pdf", "xlsx"])
     page = steps.write_pages_of_site(workspace, lang)
     errors.print(

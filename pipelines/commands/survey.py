@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -16,16 +16,16 @@ from pipelines.commands.report import Audience
 from pipelines.console import default_language, errors, output
 from pipelines.reports.document.files import FORMATS, write_file
 from pipelines.reports.figures import percent
-from pipelines.reports.survey.compose import compose_survey, interval_text, number_text
 from pipelines.reports.survey.words import WORDS
 from pipelines.settings import Settings
-from pipelines.survey.analysis import Analysis, analyse
 from pipelines.survey.answers import Answers, read_answers, read_table
 from pipelines.survey.form import form_text, read_form
-from pipelines.survey.statistics import Method
-from pipelines.surveys import import_answers, programme_survey, write_problems
+from pipelines.survey.method import Method
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration
+
+if TYPE_CHECKING:  # the statistics take a second to import
+    from pipelines.survey.analysis import Analysis
 
 __all__ = ["app"]
 
@@ -103,6 +103,10 @@ def analyse_(
     language: Language = None,
 ) -> None:
     """Shares, means and medians with intervals, reliability, groups, who did not answer, and satisfaction beside behaviour."""
+    from pipelines.reports.survey.compose import compose_survey
+    from pipelines.survey.analysis import analyse
+    from pipelines.surveys import programme_survey
+
     lang = language or default_language()
     for path in to or []:
         if path.suffix[1:] not in FORMATS:
@@ -144,6 +148,8 @@ def import_(
 
     What does not fit the form, and answers of nobody who takes part, are left out, told and kept in a file of the home.
     """
+    from pipelines.surveys import import_answers
+
     workspace = Workspace(Settings.from_environment())
     day = parse_date(answered_on)
     assert day is not None
@@ -168,6 +174,8 @@ def _read(file: Path, form_file: Path | None) -> Answers:
 
 
 def _tell(answers: Answers, file: Path | None, lang: str) -> None:
+    from pipelines.surveys import write_problems
+
     w = WORDS[lang]
     for one in answers.problems[:_TOLD]:
         where = escape(w["row"].format(row=one.row, column=one.column))
@@ -184,6 +192,8 @@ def _tell(answers: Answers, file: Path | None, lang: str) -> None:
 
 
 def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
+    from pipelines.reports.survey.compose import interval_text, number_text
+
     w = WORDS[lang]
     answers, smallest = analysis.answers, analysis.smallest if is_public else 0
     if analysis.people and analysis.people.is_simulated:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.survey.answers import Answers
+from pipelines.survey.method import Method
 from pipelines.survey.people import People
 from pipelines.survey.statistics import (
     Association,
     Difference,
     ItemResult,
-    Method,
     Reliability,
     associations,
     correlations,

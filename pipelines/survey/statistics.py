@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from math import sqrt
 
 import numpy as np
@@ -18,6 +17,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
 
+from pipelines.survey.method import Method
 from warehouse.errors import BadConfiguration
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Difference",
     "Estimate",
     "ItemResult",
-    "Method",
     "Reliability",
     "associations",
     "correlations",
@@ -47,14 +46,6 @@ Floats = npt.NDArray[np.float64]
 _GROUPS = 2_000
 #: A fixed start, so that a report made again says the same.
 _SEED = 20171225
-
-
-class Method(StrEnum):
-    """Simultaneous intervals of an item's shares."""
-
-    WILSON = "wilson"
-    GOODMAN = "goodman"
-    SISON_GLAZ = "sison-glaz"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,9 @@ from pipelines.reports.survey.compose import compose_survey
 from pipelines.survey.analysis import Analysis, analyse, merged
 from pipelines.survey.answers import Answers, answers_of, read_answers
 from pipelines.survey.form import Form, Item, Level, form_text, pack_form, read_form
+from pipelines.survey.method import Method
 from pipelines.survey.people import People, tied
 from pipelines.survey.statistics import (
-    Method,
     associations,
     correlations,
     cronbach_alpha,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.reports.bulletin.model import Label
-from pipelines.survey.statistics import Method
+from pipelines.survey.method import Method
 
 __all__ = ["METHODS", "WORDS"]
 
