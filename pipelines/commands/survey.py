@@ -154,8 +154,6 @@ def import_(
     day = parse_date(answered_on)
     assert day is not None
     answers = _read(file, form_file)
-    if answers.form.key is None:
-        raise BadConfiguration("the form names no key: nobody can tell which enrolment answered")
     written, found = import_answers(workspace, answers, programme, day)
     _tell(
         found,

@@ -159,10 +159,10 @@ def merged(values: Names, smallest: int) -> Names:
     """
     names, which, sizes = np.unique(values.astype(str), return_inverse=True, return_counts=True)
     order = sorted(range(len(names)), key=lambda n: (names[n] != "", sizes[n], names[n]))
-    gone: list[int] = [n for n in order if names[n] == "" or sizes[n] < smallest]
+    gone = {n for n in order if names[n] == "" or sizes[n] < smallest}
     rest = [n for n in order if n not in gone]
     while gone and rest and sum(int(sizes[n]) for n in gone) < smallest:
-        gone.append(rest.pop(0))
+        gone.add(rest.pop(0))
     kept = np.array(["" if n in gone else name for n, name in enumerate(names)], object)
     return np.asarray(kept[which], object) if len(names) else values
 

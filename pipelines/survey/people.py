@@ -15,6 +15,7 @@ from pipelines.dates import day_of
 from pipelines.reports.bulletin.model import Label
 from pipelines.survey.answers import NO_LEVEL, Answers, Problem
 from pipelines.survey.form import Form
+from warehouse.errors import BadConfiguration
 
 __all__ = ["People", "answers_in_events", "read_people", "tied"]
 
@@ -131,10 +132,15 @@ def tied(answers: Answers, people: People) -> Answers:
     """Answers of a file with the groups that the records know, without those of nobody who takes part.
 
     An answer without a key, or with that of nobody, is a problem: it is told, and left out of what is analysed.
+
+    Raises:
+        BadConfiguration: the form names no key.
     """
+    if answers.form.key is None:
+        raise BadConfiguration("the form names no key, the column that says which enrolment answered")
     places = people.places(answers.keys)
     unknown = [
-        Problem(int(row), answers.form.key or "", "", _NOT_THERE if key else _NOBODY)
+        Problem(int(row), answers.form.key, "", _NOT_THERE if key else _NOBODY)
         for row, key, place in zip(answers.rows, answers.keys, places, strict=True)
         if place < 0
     ]

@@ -21,6 +21,7 @@ from pipelines.survey.method import Method
 from warehouse.errors import BadConfiguration
 
 __all__ = [
+    "REPLICATES",
     "Association",
     "Difference",
     "Estimate",
@@ -44,6 +45,8 @@ Codes = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 #: Respondents from whose moments a bootstrap draws: more are taken in so many random groups.
 _GROUPS = 2_000
+#: Samples that a bootstrap draws.
+REPLICATES = 500
 #: A fixed start, so that a report made again says the same.
 _SEED = 20171225
 
@@ -246,7 +249,7 @@ def _scores(codes: Codes, is_reversed: Sequence[bool], levels: int) -> Floats:
 
 
 def reliability(
-    codes: Codes, is_reversed: Sequence[bool], levels: int, *, confidence: float = 0.95, replicates: int = 500
+    codes: Codes, is_reversed: Sequence[bool], levels: int, *, confidence: float = 0.95, replicates: int = REPLICATES
 ) -> Reliability | None:
     """Alpha and omega with percentile bootstrap intervals; None where fewer than two answered all items, or of one item.
 

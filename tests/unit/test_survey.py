@@ -542,6 +542,21 @@ def cells(document: Document) -> list[tuple[str, list[str]]]:
     ]  # fmt: skip
 
 
+def test_answers_are_tied_by_a_key_or_not_at_all() -> None:
+    found = some({"x": 12}, people=True)
+    assert found.people is not None
+    keyless = msgspec_replace(FORM, key=None)
+    with pytest.raises(BadConfiguration, match="the form names no key"):
+        tied(answers_of(table([sheet("e1", "1", "1", "1")]), keyless, "f.csv"), found.people)
+    unknown = tied(
+        answers_of(table([sheet("stranger", "1", "1", "1"), sheet("e1", "2", "2", "2")]), FORM, "f.csv"), found.people
+    )
+    assert (unknown.keys, [(p.row, p.why.en) for p in unknown.problems]) == (
+        ["e1"],
+        [(2, "not among those who take part")],
+    )
+
+
 def test_small_groups_are_merged_so_that_none_can_be_had_by_subtraction() -> None:
     values = np.array([*["big"] * 40, *["middle"] * 15, *["small"] * 4], object)
     assert Counter(merged(values, 10)) == {"big": 40, "": 19}  # 4 alone would be what is left

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from statistics import NormalDist
 
 import numpy as np
 
@@ -31,7 +32,7 @@ from pipelines.reports.document import (
 from pipelines.reports.survey.charts import Bar, diverging_svg
 from pipelines.reports.survey.words import METHODS, WORDS
 from pipelines.survey.analysis import Analysis, GroupAnswers
-from pipelines.survey.statistics import Estimate, ItemResult
+from pipelines.survey.statistics import REPLICATES, Estimate, ItemResult
 
 __all__ = ["compose_survey", "interval_text", "number_text"]
 
@@ -300,7 +301,7 @@ class _Composer:
 
     def weighted(self) -> list[Block]:
         found: list[Block] = []
-        z = 1.959963984540054
+        z = NormalDist().inv_cdf((1 + self.a.confidence) / 2)
         for name, items in self.a.weighted.items():
             rows = []
             for item in self.items:
@@ -512,5 +513,5 @@ class _Composer:
         w = self.w
         names = ["shares", "interval", "reliability", "comparison", "groups"]
         names += ["weights"] if self.a.weighted else []
-        terms = [(w[f"d_{n}"], w[f"d_{n}_text"].format(n=self.a.smallest, seed=500)) for n in names]
+        terms = [(w[f"d_{n}"], w[f"d_{n}_text"].format(n=self.a.smallest, replicates=REPLICATES)) for n in names]
         return [Heading(w["methods"]), Definitions(terms)]
