@@ -581,7 +581,7 @@ def test_the_public_edition_tells_of_no_small_group_and_quotes_nobody() -> None:
     assert [row[2:] for row in response if row[1] == "清水"] == [["*"] * 3]
     assert sum(row[2:] == ["*"] * 3 for row in response) == 2  # and one more, or the rest would tell
     assert not [row for row in response if row[3] in ("1", "2", "3", "4", "5", "6", "7", "8", "9")]
-    assert not [row for name, row in cells(public) if "均值，按" in name and row[0] == "清水"]
+    assert not [row for name, row in cells(public) if "各题结果，按" in name and row[0] == "清水"]
     assert "模拟" in render_markdown(public)
     few = some({"秦州": 7})
     assert "不予公布" in render_markdown(compose_survey(few, "zh", on=ON, is_public=True))
@@ -696,3 +696,13 @@ def test_wrong_questions_are_told(file: Path, tmp_path: Path) -> None:
         run("analyse", file, "--form", form, "--asked", 5)
     with pytest.raises(BadConfiguration, match=r"write the report as \.html"):
         run("analyse", file, "--form", form, "--to", "x.doc")
+
+
+def test_a_groups_shares_are_those_of_its_own_answers() -> None:
+    found = some({"秦州": 40, "麦积": 25})
+    rows = [row for name, row in cells(compose_survey(found, "en", on=ON, is_public=True)) if name == "Items by place"]
+    own = found.answers.codes[found.answers.groups["place"] == "麦积"]
+    assert len(rows) == 6
+    for row, item in zip([r for r in rows if r[0] == "麦积"], range(3), strict=True):
+        counts = [int((own[:, item] == level).sum()) for level in (4, 3, 2, 1)]
+        assert row[2:] == ["25", *(f"{100 * n / 25:.2f}" for n in counts), f"{own[:, item].mean():.2f}"]

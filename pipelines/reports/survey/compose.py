@@ -341,16 +341,16 @@ class _Composer:
             rows = []
             for value, group in ordered:
                 for item in self.items:
-                    mean = group.means[item.place]
-                    answered = int(group.counts[item.place].sum())
-                    cells = (
-                        [Value.hidden()] * 2
-                        if (item.place, value) in hidden
-                        else [Value.of_count(answered), _number(mean)]
-                    )
+                    counts = [int(n) for n in group.counts[item.place]]
+                    answered = sum(counts)
+                    shares = [Value.of_share(n, answered) for n in reversed(counts)]
+                    cells = [Value.of_count(answered), *shares, _number(group.means[item.place])]
+                    if (item.place, value) in hidden:
+                        cells = [Value.hidden()] * len(cells)
                     rows.append(Row([_text(self.value_name(name, value, "merged")), _text(item.label), *cells]))
             columns = [
-                Column(self.group_name(name), is_number=False), self.column("item", is_number=False), self.column("n"), self.column("mean"),
+                Column(self.group_name(name), is_number=False), self.column("item", is_number=False), self.column("n"),
+                *(Column(level, w["share"]) for level in reversed(self.levels)), self.column("mean"),
             ]  # fmt: skip
             if len(ordered) <= _MOST_BARS:
                 found.append(self._group_picture(name, title, ordered))
