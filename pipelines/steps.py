@@ -265,7 +265,7 @@ def write_briefings(
             audiences=audiences, formats=formats, smallest=smallest, report=lambda name: bar.advance(task),
         )  # fmt: skip
         bar.update(task, completed=total)
-    return folder, sum(len(files) for entry in entries for files in entry.files.values())
+    return folder, briefings.count_files(entries)
 
 
 def write_evaluation(
@@ -294,7 +294,7 @@ def write_evaluation(
         folder = workspace.settings.briefings / programme_id / public.as_of.isoformat()
         entries = briefings.write_documents(folder, index, made(), formats=formats)
         bar.advance(task)
-    return folder, sum(len(files) for entry in entries for files in entry.files.values())
+    return folder, briefings.count_files(entries)
 
 
 def write_reminders(

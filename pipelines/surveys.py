@@ -18,7 +18,7 @@ from ingest.events.support import SurveyAnswered
 from ingest.log.port import NewRecord
 from ingest.sources.ids import stable_id
 from pipelines.console import progress
-from pipelines.reports.briefing.files import Index, Make, write_documents
+from pipelines.reports.briefing.files import Index, Make, count_files, write_documents
 from pipelines.reports.bulletin.model import Label
 from pipelines.reports.document import Document
 from pipelines.reports.document.files import FORMATS, write_file
@@ -75,7 +75,7 @@ def write_survey(
         folder = workspace.settings.briefings / programme_id / people.as_of.isoformat()
         entries = write_documents(folder, index, made(), formats=formats)
         bar.advance(task)
-    return folder, sum(len(files) for entry in entries for files in entry.files.values())
+    return folder, count_files(entries)
 
 
 def import_answers(workspace: Workspace, answers: Answers, programme_id: str, answered_on: date) -> tuple[int, Answers]:

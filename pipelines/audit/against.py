@@ -16,6 +16,7 @@ from pipelines.audit.printed import Printed
 from pipelines.dates import day_of
 from pipelines.reports.bulletin.model import Share
 from pipelines.reports.evaluation.figures import compute_figures
+from pipelines.simulated import is_simulated
 
 __all__ = ["Compared", "Comparison", "compare"]
 
@@ -57,10 +58,7 @@ def compare(
     for name, one in named.items():
         found = counties.get((one.group, one.indicator)) if one.group else whole.get(one.indicator)
         rows.append(_compared(name, one.printed, found))
-    simulated = con.execute(
-        "select bool_or(source = 'simulator') from rpt_event_accounting where programme_id = ?", [programme_id]
-    ).fetchone()
-    return Comparison(programme_id, on, bool(simulated and simulated[0]), rows)
+    return Comparison(programme_id, on, is_simulated(con, programme_id), rows)
 
 
 def _counties(con: duckdb.DuckDBPyConnection, programme_id: str, on: date) -> dict[tuple[str, str], Share]:

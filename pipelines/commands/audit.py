@@ -27,7 +27,7 @@ from pipelines.audit.told import (
 from pipelines.audit.words import RULES, SEVERITIES, WORDS
 from pipelines.commands.options import AsOf, Language, parse_date
 from pipelines.console import default_language, errors, output
-from pipelines.reports.document.files import FORMATS, write_file
+from pipelines.reports.document.files import check_endings, write_document
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration
@@ -77,9 +77,7 @@ def audit(
 
     Exits with 3 where something cannot be.
     """
-    for path in to or []:
-        if path.suffix[1:] not in FORMATS:
-            raise BadConfiguration(f"{path}: write the audit as {', '.join('.' + f for f in FORMATS)}")
+    check_endings(to or [], "audit")
     lang = language or default_language()
     found, unread = read_figures(figures)
     for file in shares or []:
@@ -94,7 +92,7 @@ def audit(
     _print(done, compared, lang, is_full=all_)
     for path in to or []:
         document = compose_audit(done, lang, file=figures.name, on=datetime.now(UTC).date(), compared=compared)
-        write_file(path, FORMATS[path.suffix[1:]](document), private=False)
+        write_document(path, document, private=False)
         output.print(str(path), soft_wrap=True)
     if done.errors:
         raise typer.Exit(3)

@@ -14,7 +14,7 @@ from rich.table import Table
 from pipelines.commands.options import AsOf, Language, parse_date
 from pipelines.commands.report import Audience
 from pipelines.console import default_language, errors, output
-from pipelines.reports.document.files import FORMATS, write_file
+from pipelines.reports.document.files import check_endings, write_document
 from pipelines.reports.figures import percent
 from pipelines.reports.survey.words import WORDS
 from pipelines.settings import Settings
@@ -108,9 +108,7 @@ def analyse_(
     from pipelines.surveys import programme_survey
 
     lang = language or default_language()
-    for path in to or []:
-        if path.suffix[1:] not in FORMATS:
-            raise BadConfiguration(f"{path}: write the report as {', '.join('.' + f for f in FORMATS)}")
+    check_endings(to or [], "report")
     read = _read(file, form_file) if file else None
     if programme:
         workspace = Workspace(Settings.from_environment())
@@ -121,9 +119,6 @@ def analyse_(
     elif read is None:
         raise BadConfiguration("name a file of answers with its --form, or a --programme")
     else:
-        population = asked if asked is not None else read.form.asked
-        if population is not None and read.respondents > population:
-            raise BadConfiguration(f"{read.respondents:,} answered, more than the {population:,} who were asked")
         analysis = analyse(read, asked=asked, method=method, confidence=confidence, smallest=smallest)
     _print(analysis, lang, is_public=audience is Audience.PUBLIC)
     _tell(analysis.answers, problems, lang)
@@ -131,7 +126,7 @@ def analyse_(
     for path in to or []:
         is_public = audience is Audience.PUBLIC
         document = compose_survey(analysis, lang, on=on, is_public=is_public, sort=sort)
-        write_file(path, FORMATS[path.suffix[1:]](document), private=not is_public)
+        write_document(path, document, private=not is_public)
         output.print(str(path), soft_wrap=True)
 
 

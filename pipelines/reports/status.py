@@ -10,6 +10,7 @@ import duckdb
 
 from pipelines.dates import day_of
 from pipelines.quality import notes
+from pipelines.simulated import is_simulated
 
 __all__ = ["Cell", "DayPoint", "StatusReport", "read_status"]
 
@@ -82,9 +83,6 @@ def read_status(
         [programme_id],
     ).fetchall()
     build = con.execute("select build_id from build_info").fetchone()
-    simulated = con.execute(
-        "select count(*) from rpt_event_accounting where programme_id = ? and source = 'simulator'", [programme_id]
-    ).fetchone()
     definition = "definition_zh" if language == "zh" else "definition_en"
     return StatusReport(
         programme_id=programme_id,
@@ -92,7 +90,7 @@ def read_status(
         label_en=label_en,
         as_of=as_of or on,
         build_id=build[0] if build else "",
-        is_simulated=bool(simulated and simulated[0]),
+        is_simulated=is_simulated(con, programme_id),
         total=cells[("programme", None, None)],
         counties=_labels(con, "county", label, programme_id),
         subjects=_labels(con, "subject", label, programme_id),

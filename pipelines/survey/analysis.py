@@ -25,7 +25,9 @@ from pipelines.survey.statistics import (
     reliability,
     standardised_difference,
     straight_liners,
+    turned,
 )
+from warehouse.errors import BadConfiguration
 
 __all__ = ["Analysis", "BesideOthers", "GroupAnswers", "Responding", "Weighted", "analyse", "merged"]
 
@@ -114,11 +116,12 @@ def analyse(
         smallest: groups of fewer are merged, and not compared.
 
     Raises:
-        BadConfiguration: the conditions of ``method`` do not hold.
-        ValueError: more answered than were asked.
+        BadConfiguration: the conditions of ``method`` do not hold, or more answered than were asked.
     """
     form, codes = answers.form, answers.codes
     population = len(people.keys) if people else asked if asked is not None else form.asked
+    if population is not None and answers.respondents > population:
+        raise BadConfiguration(f"{answers.respondents:,} answered, more than the {population:,} who were asked")
     levels = len(form.levels)
     counts = level_counts(codes, levels)
     places = people.places(answers.keys) if people else np.zeros(0, np.int64)
@@ -146,8 +149,6 @@ def analyse(
 
 def _reached(population: int | None, answers: Answers, answered: int) -> int | None:
     """Of an item: everybody who was asked; of a census those who answered it, who are all that it is for."""
-    if population is None or population > answers.respondents:
-        return population
     return answered if population == answers.respondents else population
 
 
@@ -223,11 +224,8 @@ def _weighted(
 
 def _mean_scores(answers: Answers) -> npt.NDArray[np.float64]:
     """Each respondent's mean over the items answered, reversed ones turned around."""
-    levels = len(answers.form.levels)
-    scores = answers.codes.astype(np.float64)
-    for n, item in enumerate(answers.form.items):
-        if item.is_reversed:
-            scores[:, n] = levels + 1 - scores[:, n]
+    form = answers.form
+    scores = turned(answers.codes, [item.is_reversed for item in form.items], len(form.levels))
     said = answers.codes > 0
     sums = np.where(said, scores, 0).sum(axis=1)
     return np.asarray(sums / np.maximum(said.sum(axis=1), 1))

@@ -41,7 +41,6 @@ class Answers:
 
     Attributes:
         codes: respondents × items; positions of levels from 1, 0 where there is no answer.
-        not_applicable: by item, how often it was said not to apply or was left out.
         keys: of each respondent, empty where the form has no key.
         rows: of each respondent, the row of the file, or of what was read.
         groups, texts: by name, a value of each respondent.
@@ -51,7 +50,6 @@ class Answers:
 
     form: Form
     codes: npt.NDArray[np.int8]
-    not_applicable: Mapping[str, int]
     keys: Sequence[str]
     rows: npt.NDArray[np.int64]
     groups: Mapping[str, npt.NDArray[np.object_]]
@@ -65,11 +63,15 @@ class Answers:
         """How many answered one item or more."""
         return len(self.codes)
 
+    @property
+    def not_applicable(self) -> Mapping[str, int]:
+        """By item, how often it was said not to apply or was left out."""
+        return {i.item_id: int(n) for i, n in zip(self.form.items, (self.codes == 0).sum(axis=0), strict=True)}
+
     def of(self, kept: npt.NDArray[np.bool_], more: Sequence[Problem] = ()) -> Answers:
         """Those of some of the respondents, and further problems."""
-        omitted = (self.codes[kept] == 0).sum(axis=0)
         return replace(
-            self, codes=self.codes[kept], not_applicable={i.item_id: int(n) for i, n in zip(self.form.items, omitted, strict=True)},
+            self, codes=self.codes[kept],
             keys=[k for k, keep in zip(self.keys, kept, strict=True) if keep] if self.keys else [], rows=self.rows[kept],
             groups={name: values[kept] for name, values in self.groups.items()},
             texts={name: [v for v, keep in zip(values, kept, strict=True) if keep] for name, values in self.texts.items()},
@@ -245,13 +247,12 @@ def _answers(
         )
     problems: list[Problem] = []
     codes = np.zeros((table.num_rows, len(form.items)), np.int8)
-    omitted: dict[str, int] = {}
     blank = np.ones(table.num_rows, bool)
     for n, one in enumerate(form.items):
         found, said, bad = _codes(table.column(headers[one.item_id]), form)
         codes[:, n] = found
         blank &= ~said
-        problems += [Problem(int(rows[i]), headers[one.item_id], shown(value), NO_LEVEL) for i, value in bad]
+        problems += [Problem(int(rows[i]), headers[one.item_id], _shown(value), NO_LEVEL) for i, value in bad]
     keys = table.column(key).to_pylist() if key else []
     keep = np.asarray((codes > 0).any(axis=1))
     if key:
@@ -264,16 +265,12 @@ def _answers(
                 before = int(rows[first[who.strip()]])
                 why = Label(f"第{before}行已答过，以先答的为准", f"answered before, in row {before}; the first stands")
                 problems.append(Problem(int(rows[i]), key, "", why))
-    for n, one in enumerate(form.items):
-        omitted[one.item_id] = int(np.count_nonzero(codes[keep, n] == 0))
-    taken = np.flatnonzero(keep)
-    problems.sort(key=lambda p: (p.row, p.column))
-    return Answers(
-        form, codes[keep], omitted, [keys[i].strip() for i in taken] if key else [], rows[taken],
-        {name: np.array(table.column(header).to_pylist(), object)[keep] for name, header in groups.items()},
-        {name: [v for v, k in zip(table.column(header).to_pylist(), keep, strict=True) if k] for name, header in texts.items()},
-        problems, int(np.count_nonzero(~blank)), unused,
+    everybody = Answers(
+        form, codes, [k.strip() for k in keys], rows,
+        {name: np.array(table.column(header).to_pylist(), object) for name, header in groups.items()},
+        {name: table.column(header).to_pylist() for name, header in texts.items()}, problems, int(np.count_nonzero(~blank)), unused,
     )  # fmt: skip
+    return everybody.of(keep)
 
 
 def _codes(
@@ -293,5 +290,5 @@ def _codes(
     return found, said[indices] if len(indices) else np.zeros(0, bool), bad
 
 
-def shown(value: str) -> str:
+def _shown(value: str) -> str:
     return "…" if _TELLING.search(value) else value

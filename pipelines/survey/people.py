@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ingest.packs import Pack
 from pipelines.dates import day_of
 from pipelines.reports.bulletin.model import Label
+from pipelines.simulated import is_simulated
 from pipelines.survey.answers import NO_LEVEL, Answers, Problem
 from pipelines.survey.form import Form
 from warehouse.errors import BadConfiguration
@@ -66,9 +67,6 @@ def read_people(con: duckdb.DuckDBPyConnection, pack: Pack, as_of: date | None) 
         """,
         [pack.programme_id, on],
     ).fetchnumpy()
-    simulated = con.execute(
-        "select bool_or(source = 'simulator') from rpt_event_accounting where programme_id = ?", [pack.programme_id]
-    ).fetchone()
     words = pack.labels
     tables = {
         "county": ("counties", "county_id"),
@@ -77,7 +75,7 @@ def read_people(con: duckdb.DuckDBPyConnection, pack: Pack, as_of: date | None) 
     }
     groups = {name: np.asarray(rows[name], object) for name in tables}
     return People(
-        pack.programme_id, Label(pack.label_zh, pack.label_en), on, bool(simulated and simulated[0]), rows["enrolment_id"].tolist(),
+        pack.programme_id, Label(pack.label_zh, pack.label_en), on, is_simulated(con, pack.programme_id), rows["enrolment_id"].tolist(),
         {name: values for name, values in groups.items() if len(set(values)) > 1},
         {name: _floats(rows[name]) for name in ("minutes", "posts", "points", "passed")},
         {
@@ -103,7 +101,7 @@ def answers_in_events(con: duckdb.DuckDBPyConnection, form: Form, people: People
         """,
         [people.programme_id, form.form_id, people.as_of],
     ).fetchall()
-    taking_part = dict(zip(people.keys, range(len(people.keys)), strict=True))
+    taking_part = set(people.keys)
     items = {item.item_id: n for n, item in enumerate(form.items)}
     respondents: dict[str, int] = {}
     placed: list[tuple[int, int, int]] = []
@@ -123,7 +121,7 @@ def answers_in_events(con: duckdb.DuckDBPyConnection, form: Form, people: People
     for row, column, position in placed:
         codes[row, column] = position
     everybody = Answers(
-        form, codes, {}, list(respondents), np.arange(1, len(respondents) + 1), {}, {}, problems, len(respondents), ()
+        form, codes, list(respondents), np.arange(1, len(respondents) + 1), {}, {}, problems, len(respondents), ()
     )
     return everybody.of(np.asarray((codes > 0).any(axis=1)))
 

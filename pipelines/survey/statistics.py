@@ -39,6 +39,7 @@ __all__ = [
     "simultaneous_intervals",
     "standardised_difference",
     "straight_liners",
+    "turned",
 ]
 
 Codes = npt.NDArray[np.int8]
@@ -241,11 +242,14 @@ def mcdonald_omega(covariance: Floats, *, tolerance: float = 1e-12, iterations: 
 
 def _scores(codes: Codes, is_reversed: Sequence[bool], levels: int) -> Floats:
     """Of those who answered all items, the positions; those of reversed items turned around."""
-    whole = codes[(codes > 0).all(axis=1)].astype(np.float64)
-    for n, turned in enumerate(is_reversed):
-        if turned:
-            whole[:, n] = levels + 1 - whole[:, n]
-    return whole
+    return turned(codes[(codes > 0).all(axis=1)], is_reversed, levels)
+
+
+def turned(codes: Codes, is_reversed: Sequence[bool], levels: int) -> Floats:
+    """Positions, those of reversed items from the other end."""
+    scores = codes.astype(np.float64)
+    scores[:, list(is_reversed)] = levels + 1 - scores[:, list(is_reversed)]
+    return scores
 
 
 def reliability(

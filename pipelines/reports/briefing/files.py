@@ -16,7 +16,7 @@ from pipelines.reports.document import Document
 from pipelines.reports.document.files import FORMATS, LANGUAGES, file_part, write_file
 from warehouse.errors import BadConfiguration
 
-__all__ = ["KINDS", "Entry", "Index", "Make", "read_index", "write_briefings", "write_documents"]
+__all__ = ["KINDS", "Entry", "Index", "Make", "count_files", "read_index", "write_briefings", "write_documents"]
 
 #: Kinds of report, and of which groups there is one each.
 KINDS = ("class", "subject", "county", "staff")
@@ -47,6 +47,11 @@ def read_index(folder: Path) -> Index | None:
     """What the folder holds; None where nothing was written."""
     file = folder / _INDEX
     return msgspec.json.decode(file.read_bytes(), type=Index) if file.exists() else None
+
+
+def count_files(entries: Collection[Entry]) -> int:
+    """How many files they are."""
+    return sum(len(files) for entry in entries for files in entry.files.values())
 
 
 Make = Callable[[str], Document | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from pipelines.reports.document.html import render_html
 from pipelines.reports.document.markdown import render_markdown
 from pipelines.reports.document.pdf import render_pdf
 from pipelines.reports.document.xlsx import render_xlsx
+from warehouse.errors import BadConfiguration
 
-__all__ = ["FORMATS", "LANGUAGES", "file_part", "write_file"]
+__all__ = ["FORMATS", "LANGUAGES", "check_endings", "file_part", "write_document", "write_file"]
 
 LANGUAGES = ("zh", "en")
 FORMATS: Mapping[str, Callable[[Document], bytes]] = {
@@ -29,6 +30,22 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 def file_part(name: str) -> str:
     """An id as a part of a file's name: itself where that is plain, else 16 digits of its SHA-256."""
     return name if _PLAIN.fullmatch(name) else sha256(name.encode()).hexdigest()[:16]
+
+
+def check_endings(files: Collection[Path], what: str) -> None:
+    """Whether a document can be written to each, before the work is done.
+
+    Raises:
+        BadConfiguration: one ends as no format does.
+    """
+    for file in files:
+        if file.suffix[1:] not in FORMATS:
+            raise BadConfiguration(f"{file}: write the {what} as {', '.join('.' + f for f in FORMATS)}")
+
+
+def write_document(file: Path, document: Document, *, private: bool) -> None:
+    """As the file's ending says."""
+    write_file(file, FORMATS[file.suffix[1:]](document), private=private)
 
 
 def write_file(file: Path, content: bytes, *, private: bool) -> None:

@@ -353,7 +353,7 @@ class _Composer:
                 *(Column(level, w["share"]) for level in reversed(self.levels)), self.column("mean"),
             ]  # fmt: skip
             if len(ordered) <= _MOST_BARS:
-                found.append(self._group_picture(name, title, ordered))
+                found.append(self._group_picture(name, ordered))
             note = w["merged_note"].format(n=self.a.smallest) if "" in groups else ""
             found.append(self.table(title, columns, rows, note, most=_PRINTED))
         return [Heading(w["by_group"]), *found] if found else []
@@ -368,7 +368,7 @@ class _Composer:
             hidden |= {(item.place, value) for value in gone}
         return hidden
 
-    def _group_picture(self, name: str, title: str, ordered: Sequence[tuple[str, GroupAnswers]]) -> Figure:
+    def _group_picture(self, name: str, ordered: Sequence[tuple[str, GroupAnswers]]) -> Figure:
         straight = [n for n, item in enumerate(self.form.items) if not item.is_reversed]
         bars, told = [], []
         for value, group in ordered:
