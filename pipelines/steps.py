@@ -187,7 +187,8 @@ def draft_bulletin(
         BadConfiguration: there is no such bulletin or county.
     """
     with connect(workspace.warehouse.published) as con:
-        bulletin = read_bulletin(con, programme_id, number, county_id=county)
+        # A workbook has every row.
+        bulletin = read_bulletin(con, programme_id, number, county_id=county, only_printed=ending != "xlsx")
     if county is not None:
         known = [g.county_id for g in bulletin.counties if g.county_id]
         if county not in known:

@@ -171,6 +171,27 @@ def test_a_county_reads_its_own_figures_only(home: Home) -> None:
     assert len(causes) > len({when for when, _ in causes})
 
 
+@pytest.mark.parametrize("county", [None, "qinzhou"])
+def test_a_page_is_the_same_from_what_it_prints(
+    home: Home, county: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("read", "compose"):
+        monkeypatch.setattr(f"pipelines.reports.bulletin.{module}.PRINTED_GROUPS", 2)
+        monkeypatch.setattr(f"pipelines.reports.bulletin.{module}.PRINTED_LEARNERS", 3)
+    with connect(home.warehouse.published) as con:
+        cut = read_bulletin(con, P, 4, county_id=county, only_printed=True)
+    whole = home.bulletin(4)
+    assert len(cut.learners) == 3 < len(whole.learners)
+    assert len(cut.classes) == len(cut.schools) == 2
+    if county is not None:
+        with pytest.raises(ValueError, match="maiji"):
+            county_edition(cut, "maiji")
+        whole, cut = county_edition(whole, county), county_edition(cut, county)
+    pages = [render_html(compose(b, "en", ZONE)) for b in (whole, cut)]
+    assert pages[0] == pages[1]
+    assert 'class="soft"' in pages[0]
+
+
 @pytest.mark.parametrize(
     ("edition", "language"), [("all.restricted", "zh"), ("all.public", "en"), ("qinzhou.restricted", "en")]
 )

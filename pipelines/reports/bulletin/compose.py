@@ -8,7 +8,16 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from pipelines.reports.bulletin.charts import county_trends_svg, funnel_svg, pace_svg
-from pipelines.reports.bulletin.model import Bulletin, Group, Indicator, Learner, Share
+from pipelines.reports.bulletin.model import (
+    PRINTED_GROUPS,
+    PRINTED_LEARNERS,
+    Bulletin,
+    Group,
+    Indicator,
+    Learner,
+    Listed,
+    Share,
+)
 from pipelines.reports.bulletin.words import LEVELS, WORDS
 from pipelines.reports.document import (
     Block,
@@ -33,9 +42,6 @@ from pipelines.reports.figures import NO_VALUE, count_text
 __all__ = ["Composer", "compose"]
 
 _RATES = ("login", "study", "pass")
-#: Lines of a class, school or learner table that are printed; the workbook has them all.
-_PRINTED = 20
-_PRINTED_LEARNERS = 60
 
 
 def compose(bulletin: Bulletin, language: str, time_zone: str) -> Document:
@@ -56,6 +62,14 @@ def _reached(learner: Learner) -> str:
     if learner.has_studied:
         return "reached_study"
     return "reached_login" if learner.has_logged_in else "reached_none"
+
+
+def _listed(bulletin: Bulletin) -> Listed:
+    if bulletin.listed is not None:
+        return bulletin.listed
+    n = len(bulletin.learners)
+    met = [sum(getattr(x, f"has_{what}") for x in bulletin.learners) for what in ("logged_in", "studied", "passed")]
+    return Listed(len(bulletin.classes), len(bulletin.schools), n, *(n - m for m in met))
 
 
 class Composer:
@@ -215,7 +229,9 @@ class Composer:
         words = self.w["up"] if change > 0 else self.w["down"] if change < 0 else self.w["same"]
         return Value.of_text(words.format(n=abs(change)))
 
-    def _standings(self, name: str, caption: str, label: str, groups: Sequence[Group], most: int | None) -> Table:
+    def _standings(
+        self, name: str, caption: str, label: str, groups: Sequence[Group], most: int | None, count: int | None = None
+    ) -> Table:
         """A ranking; of classes and schools with the county they are in."""
         placed = any(g.county_id and g.county_id != g.group_id for g in groups) and self.b.county_id is None
         columns = [
@@ -239,8 +255,8 @@ class Composer:
             )
 
         rows = LazyRows(groups, line)
-        more = self.w["more"].format(shown=most, all=len(rows))
-        return Table(name, caption, columns, rows, most=most, more=more)
+        more = self.w["more"].format(shown=most, all=len(rows) if count is None else count)
+        return Table(name, caption, columns, rows, most=most, more=more, count=count)
 
     def ranking(self) -> list[Block]:
         b, w = self.b, self.w
@@ -326,11 +342,17 @@ class Composer:
     def classes_and_schools(self) -> list[Block]:
         b, w = self.b, self.w
         found: list[Block] = []
-        for name, label, groups in (("classes", "class", b.classes), ("schools", "school", b.schools)):
+        listed = b.listed
+        for name, label, groups, count in (
+            ("classes", "class", b.classes, listed.classes if listed else None),
+            ("schools", "school", b.schools, listed.schools if listed else None),
+        ):
             if groups:
                 found += [
                     Heading(w[name]),
-                    self._standings(w[name], w["ranking"].format(name=w[label]), w[label], groups, _PRINTED),
+                    self._standings(
+                        w[name], w["ranking"].format(name=w[label]), w[label], groups, PRINTED_GROUPS, count
+                    ),
                 ]
         return found
 
@@ -368,10 +390,11 @@ class Composer:
             return []
         if not b.learners:
             return [Heading(w["laggards"]), Paragraph(w["laggards_none"])]
+        number = _listed(b)
         counts = w["not_logged_in"].format(
-            n=count_text(sum(not x.has_logged_in for x in b.learners)),
-            study=count_text(sum(not x.has_studied for x in b.learners)),
-            passed=count_text(sum(not x.has_passed for x in b.learners)),
+            n=count_text(number.not_logged_in),
+            study=count_text(number.not_studied),
+            passed=count_text(number.not_passed),
         )
         labels = {one.warning: one.label.of(self.language) for one in b.warnings}
         subjects = {g.subject_id: g.label.of(self.language) for g in b.subjects}
@@ -399,8 +422,10 @@ class Composer:
             )  # fmt: skip
 
         rows = LazyRows(ordered, line)
-        more = w["more"].format(shown=_PRINTED_LEARNERS, all=count_text(len(rows)))
-        table = Table(w["laggards"], w["laggards"], columns, rows, most=_PRINTED_LEARNERS, more=more)
+        more = w["more"].format(shown=PRINTED_LEARNERS, all=count_text(number.learners))
+        table = Table(
+            w["laggards"], w["laggards"], columns, rows, most=PRINTED_LEARNERS, more=more, count=number.learners
+        )
         return [Heading(w["laggards"]), Paragraph(counts), table]
 
     def featured(self) -> list[Block]:
@@ -436,8 +461,11 @@ class Composer:
                     Value.of_text(subjects.get(subject, subject or NO_VALUE)),
                 ]
             rows.append(Row([*head, *(Value.of_count(sums.get(((enrolment, county, subject), k), 0)) for k in kinds)]))
-        more = w["more"].format(shown=_PRINTED, all=count_text(len(rows)))
-        return [Heading(w["featured"]), Table(w["featured"], w["featured"], columns, rows, most=_PRINTED, more=more)]
+        more = w["more"].format(shown=PRINTED_GROUPS, all=count_text(len(rows)))
+        return [
+            Heading(w["featured"]),
+            Table(w["featured"], w["featured"], columns, rows, most=PRINTED_GROUPS, more=more),
+        ]
 
     def steps(self) -> list[Block]:
         b, w = self.b, self.w

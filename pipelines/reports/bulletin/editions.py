@@ -17,7 +17,14 @@ Key = tuple[str, str]
 
 
 def county_edition(bulletin: Bulletin, county_id: str) -> Bulletin:
-    """The edition of one county: its own rows only. Its place among all counties stays."""
+    """The edition of one county: its own rows only. Its place among all counties stays.
+
+    Raises:
+        ValueError: of several counties only what is printed was read.
+    """
+    places = {x.county_id for x in bulletin.learners} | {g.county_id for g in bulletin.classes}
+    if bulletin.listed is not None and places - {county_id}:
+        raise ValueError(f"read what is printed of {county_id!r}, or all of the programme, to cut its edition")
     own = [g for g in bulletin.counties if g.county_id == county_id]
 
     def mine(groups: Iterable[Group]) -> list[Group]:
@@ -179,6 +186,7 @@ def public_edition(bulletin: Bulletin, smallest: int) -> Bulletin:
         trend=_public_trend(bulletin.trend, smallest),
         warnings=warnings,
         learners=[],
+        listed=None,
         featured=_public_featured(bulletin.featured, now.counties),
         actions=[a for a in bulletin.actions if a.when not in causes or causes[a.when] is not None],
         # Examples name single days and groups.

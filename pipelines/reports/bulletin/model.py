@@ -14,6 +14,8 @@ import msgspec
 from pipelines.reports.figures import clean_text
 
 __all__ = [
+    "PRINTED_GROUPS",
+    "PRINTED_LEARNERS",
     "Action",
     "Bulletin",
     "Featured",
@@ -21,11 +23,17 @@ __all__ = [
     "Indicator",
     "Label",
     "Learner",
+    "Listed",
     "Note",
     "Share",
     "TrendPoint",
     "WarningCount",
 ]
+
+
+#: Lines of a class or school table, and of a learner table, that are printed; a workbook has them all.
+PRINTED_GROUPS = 20
+PRINTED_LEARNERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,17 @@ class Learner(msgspec.Struct, frozen=True, gc=False):
     warnings: list[str]
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """How many classes, schools and learners who are behind there are; how many of these have not logged in, studied, passed."""
+
+    classes: int
+    schools: int
+    learners: int
+    not_logged_in: int
+    not_studied: int
+    not_passed: int
+
+
 class Featured(msgspec.Struct, frozen=True, gc=False):
     """Journals and assignments that were featured by the date; of one enrolment in a restricted edition."""
 
@@ -187,3 +206,5 @@ class Bulletin:
     learners: list[Learner]
     featured: list[Featured]
     actions: list[Action]
+    #: Of all there are, where ``classes``, ``schools`` and ``learners`` hold only those that a page prints.
+    listed: Listed | None = None

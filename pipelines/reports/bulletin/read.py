@@ -14,6 +14,8 @@ import duckdb
 from pipelines.dates import day_of, last_day
 from pipelines.quality import notes
 from pipelines.reports.bulletin.model import (
+    PRINTED_GROUPS,
+    PRINTED_LEARNERS,
     Action,
     Bulletin,
     Featured,
@@ -21,6 +23,7 @@ from pipelines.reports.bulletin.model import (
     Indicator,
     Label,
     Learner,
+    Listed,
     Note,
     Share,
     TrendPoint,
@@ -39,6 +42,11 @@ _RANKED = {
     "class": ("rpt_classes", "class_id"),
     "school": ("rpt_schools", "school_id"),
 }
+#: Of the classes and schools those that are looked at.
+_LOOKED_AT = """
+    (coalesce(class_id, school_id) is null
+        or (breakdown, coalesce(class_id, school_id)) in (select kind, group_id from temp.homes))
+"""
 #: Points of a line at most, about.
 _POINTS = 120
 
@@ -70,9 +78,17 @@ def has_learners(con: duckdb.DuckDBPyConnection, programme_id: str) -> bool:
 
 
 def read_bulletin(
-    con: duckdb.DuckDBPyConnection, programme_id: str, number: int, *, county_id: str | None = None
+    con: duckdb.DuckDBPyConnection,
+    programme_id: str,
+    number: int,
+    *,
+    county_id: str | None = None,
+    only_printed: bool = False,
 ) -> Bulletin:
-    """Everything that bulletin ``number`` can say, as the published marts have it; of what is below the counties one's only, if asked.
+    """Everything that bulletin ``number`` can say, as the published marts have it.
+
+    ``county_id``: of what is below the counties only what is in this one. ``only_printed``: of classes, schools and learners who are
+    behind only those that a page prints, and how many there are.
 
     Raises:
         BadConfiguration: the calendar has no such bulletin, or nothing is known of the programme by its date.
@@ -82,7 +98,7 @@ def read_bulletin(
         known = ", ".join(map(str, issues)) or "none; add bulletins.csv to its pack"
         raise BadConfiguration(f"{programme_id} has no bulletin {number}; its calendar has {known}")
     before = issues[number - 1].as_of if number - 1 in issues else None
-    return read_at(con, programme_id, issues[number], before, county_id=county_id)
+    return read_at(con, programme_id, issues[number], before, county_id=county_id, only_printed=only_printed)
 
 
 def read_at(
@@ -92,6 +108,7 @@ def read_at(
     before_on: date | None,
     *,
     county_id: str | None = None,
+    only_printed: bool = False,
 ) -> Bulletin:
     """Everything that can be said as of ``issue.as_of``, with the change since ``before_on``; number 0 is no issue.
 
@@ -100,7 +117,7 @@ def read_at(
     """
     on = day_of(con, programme_id, issue.as_of)
     before = last_day(con, programme_id, before_on) if before_on else None
-    reader = _Reader(con, programme_id, on, before, county_id)
+    reader = _Reader(con, programme_id, on, before, county_id, only_printed)
     programme = con.execute(
         "select label_zh, label_en from reference.programmes where programme_id = ?", [programme_id]
     ).fetchone() or (programme_id, programme_id)
@@ -121,6 +138,7 @@ def read_at(
     warnings, warned = reader.warnings()
     counties = groups["county"]
     called_up = reader.called_up()
+    learners = reader.learners(warned)
     return Bulletin(
         programme_id=programme_id,
         programme=Label(*programme),
@@ -153,11 +171,12 @@ def read_at(
         trend=reader.trend(shown),
         pace=reader.pace(shown),
         warnings=warnings,
-        learners=reader.learners(warned),
+        learners=learners,
         featured=reader.featured(),
         actions=chosen_actions(
             action_rules(con, programme_id, on), _causes(warnings, indicators, counties), issue.issued_on
         ),
+        listed=reader.listed() if only_printed else None,
     )
 
 
@@ -178,9 +197,11 @@ class _Reader:
     """Asks the marts about one programme and date; of learners, classes and schools about those of one county, if asked."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, programme_id: str, on: date, before: date | None, county_id: str | None
-    ) -> None:
+        self, con: duckdb.DuckDBPyConnection, programme_id: str, on: date, before: date | None, county_id: str | None,
+        only_printed: bool,
+    ) -> None:  # fmt: skip
         self._con, self._programme, self._on, self._before, self._county = con, programme_id, on, before, county_id
+        self._only_printed = only_printed
 
     def _rows(self, sql: str, **more: object) -> list[tuple[Any, ...]]:
         values = {"programme": self._programme, "on": self._on, "county": self._county, **more}
@@ -245,8 +266,7 @@ class _Reader:
             select breakdown, county_id, subject_id, class_id, school_id, indicator, numerator_count, denominator_count
             from rpt_indicators
             where programme_id = $programme and as_of_on = $day and {_IN_BREAKDOWNS}
-                and list_contains($shown, indicator) and ($county is null or coalesce(class_id, school_id) is null
-                    or (breakdown, coalesce(class_id, school_id)) in (select kind, group_id from temp.homes where county_id = $county))
+                and list_contains($shown, indicator) and {_LOOKED_AT}
             """,
             day=on, shown=list(shown),
         )  # fmt: skip
@@ -259,7 +279,8 @@ class _Reader:
         if on is None:
             return {}
         rows = self._rows(
-            f"select {column}, rank_number, ranked_count from {table} where programme_id = $programme and as_of_on = $day",
+            f"select {column}, rank_number, ranked_count from {table} where programme_id = $programme and as_of_on = $day"
+            f" and ({column} in (select group_id from temp.homes) or '{column}' = 'county_id')",
             day=on,
         )
         return {group: (rank, ranked) for group, rank, ranked in rows}
@@ -271,7 +292,7 @@ class _Reader:
         sizes: dict[str, dict[tuple[Any, ...], int]] = defaultdict(dict)
         for breakdown, *key, n in self._rows(
             "select breakdown, county_id, subject_id, class_id, school_id, participating_count from rpt_status"
-            f" where programme_id = $programme and as_of_on = $on and {_IN_BREAKDOWNS}"
+            f" where programme_id = $programme and as_of_on = $on and {_IN_BREAKDOWNS} and {_LOOKED_AT}"
         ):
             sizes[breakdown][tuple(key)] = n
         return {b: self._groups_of(b, now.get(b, {}), before.get(b, {}), sizes[b], homes, names) for b in _BREAKDOWNS}
@@ -327,10 +348,13 @@ class _Reader:
         return sorted(found, key=position)
 
     def _homes(self) -> dict[tuple[str, str], tuple[str | None, str | None]]:
-        """(kind, id) → the county and subject of a class, the county of a school; none where it has several."""
+        """(kind, id) → the county and subject of a class, the county of a school; none where it has several.
+
+        Of those that are looked at, which stay in a table: of one county, and by rank what is printed, if that was asked for.
+        """
         self._rows(
             """
-            create or replace temp table homes as
+            create or replace temp table all_homes as
             with placed as (
                 select * from dim_enrolments
                 where programme_id = $programme and valid_from_on <= $on and (valid_to_on is null or valid_to_on > $on)
@@ -343,6 +367,23 @@ class _Reader:
             union all
             select 'school', school_id, case when count(distinct county_id) = 1 then min(county_id) end, null
             from placed where school_id is not null group by school_id
+            """
+        )
+        self._rows(
+            f"""
+            create or replace temp table homes as
+            with ranks as (
+                select 'class' as kind, class_id as group_id, rank_number from rpt_classes where programme_id = $programme and as_of_on = $on
+                union all
+                select 'school', school_id, rank_number from rpt_schools where programme_id = $programme and as_of_on = $on
+            ),
+            ordered as (
+                select homes.*, row_number() over (partition by kind order by coalesce(rank_number, 0), group_id) as place
+                from temp.all_homes as homes left join ranks using (kind, group_id)
+                where $county is null or county_id = $county
+            )
+            select kind, group_id, county_id, subject_id from ordered
+            where {f"place <= {PRINTED_GROUPS}" if self._only_printed else "true"}
             """
         )
         rows = self._rows("from temp.homes")
@@ -414,8 +455,9 @@ class _Reader:
 
     def learners(self, warned: Mapping[str, list[str]]) -> list[Learner]:
         """Who has not passed yet, or is warned of; those who are furthest from the goal first."""
-        rows = self._rows(
+        self._rows(
             """
+            create or replace temp table behind as
             with counting as (
                 select enrolment_id, bool_or(indicator = 'login') as has_logged_in, bool_or(indicator = 'study') as has_studied,
                     bool_or(indicator = 'pass') as has_passed
@@ -425,7 +467,8 @@ class _Reader:
                 group by enrolment_id
             )
             select e.enrolment_id, e.learner_key, e.class_id, e.school_id, e.county_id, e.subject_id,
-                coalesce(c.has_logged_in, false), coalesce(c.has_studied, false), coalesce(c.has_passed, false),
+                coalesce(c.has_logged_in, false) as has_logged_in, coalesce(c.has_studied, false) as has_studied,
+                coalesce(c.has_passed, false) as has_passed,
                 s.points, s.missing_points
             from dim_enrolments e
             left join counting c using (enrolment_id)
@@ -435,11 +478,27 @@ class _Reader:
                 and e.valid_from_on <= $on and (e.valid_to_on is null or e.valid_to_on > $on)
                 and ($county is null or e.county_id = $county)
                 and (not coalesce(c.has_passed, false) or e.enrolment_id in (select enrolment_id from temp.warned))
-            order by 7, 8, coalesce(s.missing_points, 0) desc, coalesce(e.county_id, ''), e.enrolment_id
             """
+        )
+        rows = self._rows(
+            "from temp.behind order by has_logged_in, has_studied, coalesce(missing_points, 0) desc, coalesce(county_id, ''), enrolment_id"
+            + (f" limit {PRINTED_LEARNERS}" if self._only_printed else "")
         )
         # The query's columns are the fields in their order; the warnings come last.
         return [Learner(*(*row, warned.get(row[0], []))) for row in rows]
+
+    def listed(self) -> Listed:
+        """Of what :meth:`groups` and :meth:`learners` have looked for."""
+        rows = self._rows(
+            """
+            select
+                (select count(*) from temp.all_homes where kind = 'class' and ($county is null or county_id = $county)),
+                (select count(*) from temp.all_homes where kind = 'school' and ($county is null or county_id = $county)),
+                count(*), count(*) filter (not has_logged_in), count(*) filter (not has_studied), count(*) filter (not has_passed)
+            from temp.behind
+            """
+        )
+        return Listed(*rows[0])
 
     def featured(self) -> list[Featured]:
         rows = self._rows(

@@ -146,7 +146,10 @@ class LazyRows(Sequence[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; ``name`` is its sheet's in a workbook. ``most`` rows are printed, a workbook has them all."""
+    """A table; ``name`` is its sheet's in a workbook. ``most`` rows are printed, a workbook has them all.
+
+    ``count``: how many rows there are, where ``rows`` holds only the first of them, at least ``most``.
+    """
 
     name: str
     caption: str
@@ -155,6 +158,12 @@ class Table:
     note: str = ""
     most: int | None = None
     more: str = ""
+    count: int | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a page prints fewer rows than there are, and says so by ``more``."""
+        return bool(self.most) and (len(self.rows) if self.count is None else self.count) > (self.most or 0)
 
 
 @dataclass(frozen=True, slots=True)

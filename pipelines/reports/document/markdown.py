@@ -70,7 +70,7 @@ def _table(table: Table, *, is_said: bool) -> str:
     for row in table.rows[: table.most]:
         cells = [_plain(v.text) for v in row.cells]
         lines.append("| " + " | ".join(f"**{c}**" if row.is_total and c else c for c in cells) + " |")
-    if table.most and len(table.rows) > table.most:
+    if table.is_cut:
         lines.append(f"\n{_plain(table.more)}")
     if table.note:
         lines.append(f"\n{_plain(table.note)}")

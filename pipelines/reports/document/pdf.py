@@ -157,5 +157,5 @@ def _table(table: Table, *, is_said: bool) -> Mapping[str, Any]:
             for row in shown
         ],
         "note": table.note,
-        "more": table.more if len(shown) < len(table.rows) else "",
+        "more": table.more if table.is_cut else "",
     }

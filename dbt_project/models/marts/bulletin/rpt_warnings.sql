@@ -48,15 +48,15 @@ learning as (
             and {{ holds_on('cards', 'dates.as_of_on') }}
     inner join (
         select programme_id, enrolment_id, min(valid_from_on) as opened_on
-        from {{ ref('fct_scorecards') }}
+        from {{ ref('dim_enrolments') }}
+        where is_participating
         group by programme_id, enrolment_id
     ) as opened
         on dates.programme_id = opened.programme_id and enrolments.enrolment_id = opened.enrolment_id
     where enrolments.is_participating and not cards.has_passed
 ),
 
--- What each kind of rule counts; rules of a kind count the same. With the county, so that who asks for one county's warnings
--- does not wait for all of them.
+-- What each kind of rule counts; rules of a kind count the same.
 counted as (
     select distinct programme_id, as_of_on, kind, {{ unpack_list('activities', 'activity') }}
     from dates
@@ -64,7 +64,7 @@ counted as (
 
 done as (
     select
-        counted.programme_id, counted.as_of_on, days.enrolment_id, coalesce(enrolments.county_id, '') as county_id,
+        counted.programme_id, counted.as_of_on, days.enrolment_id,
         max(case when counted.kind = 'no_session' and days.event_count > 0 then days.local_on end) as last_on,
         sum(case when counted.kind = 'little_study' then days.quantity else 0 end) as week_quantity,
         sum(case when counted.kind = 'few_effective' and days.activity = 'post' then days.event_count else 0 end) as post_count,
@@ -75,10 +75,7 @@ done as (
     inner join {{ ref('fct_enrolment_days') }} as days
         on counted.programme_id = days.programme_id and days.local_on <= counted.as_of_on and counted.activity = days.activity
             and (counted.kind <> 'little_study' or {{ days_between('days.local_on', 'counted.as_of_on') }} < 7)
-    inner join {{ ref('dim_enrolments') }} as enrolments
-        on days.programme_id = enrolments.programme_id and days.enrolment_id = enrolments.enrolment_id
-            and {{ holds_on('enrolments', 'counted.as_of_on') }}
-    group by counted.programme_id, counted.as_of_on, days.enrolment_id, coalesce(enrolments.county_id, '')
+    group by counted.programme_id, counted.as_of_on, days.enrolment_id
 ),
 
 looked_at as (
@@ -92,7 +89,7 @@ looked_at as (
     from learning
     left join done
         on learning.programme_id = done.programme_id and learning.as_of_on = done.as_of_on
-            and learning.enrolment_id = done.enrolment_id and learning.county_id = done.county_id
+            and learning.enrolment_id = done.enrolment_id
     left join {{ ref('fct_indicator_spells') }} as spells
         on learning.programme_id = spells.programme_id and learning.enrolment_id = spells.enrolment_id
             and spells.indicator = 'course_study' and {{ holds_on('spells', 'learning.as_of_on') }}
