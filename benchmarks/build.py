@@ -21,6 +21,7 @@ from statistics import median
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from rich.console import Console
 from rich.progress import track
 
@@ -32,6 +33,7 @@ from ingest.packs import find_packs
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from pipelines.quality import QualityGate
+from pipelines.survey.estimates import survey_estimates
 from warehouse.build import BuildOptions, BuildReport, SparkOptions, Warehouse
 from warehouse.lake import Lake
 from warehouse.query import connect
@@ -163,10 +165,14 @@ def measure(folder: Path, *, spark: bool) -> dict[str, Any]:
     lake = Lake(str(folder / "lake"))
     warehouse = Warehouse(folder / "warehouse")
     judge = QualityGate(folder / "quality")
+
+    def estimate(marts: Path) -> pa.Table:
+        return survey_estimates(marts, find_packs())
+
     found: dict[str, Any] = {}
     with SqliteLog(folder / "log.sqlite") as log:
         found["events"] = sum(log.end_offsets().values())
-        full = warehouse.build(lake, reference, BuildOptions(full=True), gate=judge)
+        full = warehouse.build(lake, reference, BuildOptions(full=True), gate=judge, estimate=estimate)
         whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         found["peak_mb"] = max(resource.getrusage(who).ru_maxrss for who in whose) / 1024
         found["full_s"], found["slow"] = full.seconds, slowest(full)
@@ -179,7 +185,7 @@ def measure(folder: Path, *, spark: bool) -> dict[str, Any]:
         for start in range(0, len(held), FURTHER):
             append(log, held[start : start + FURTHER])
             sink(log, lake)
-            updates.append(warehouse.build(lake, reference, gate=judge))
+            updates.append(warehouse.build(lake, reference, gate=judge, estimate=estimate))
     found["update_s"] = sorted(update.seconds for update in updates)
     found["update_slow"] = slowest(updates[-1])
     for name, query in (

@@ -11,6 +11,8 @@ from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 
+import pyarrow as pa
+
 from ingest.definitions import reference_tables
 from ingest.sink import BatchReport, Sink, SinkOptions
 from ingest.sources.simulate import simulate
@@ -38,6 +40,7 @@ from pipelines.workspace import Workspace
 from warehouse.build import BuildOptions, BuildReport
 from warehouse.dbt import Node
 from warehouse.errors import BadConfiguration
+from warehouse.publish import SURVEY_ESTIMATES
 from warehouse.query import connect
 
 __all__ = [
@@ -146,10 +149,22 @@ def build(workspace: Workspace, options: BuildOptions, gate: QualityGate | None 
         def report(node: Node) -> None:
             bar.update(task, total=node.total, completed=node.index)
 
-        result = warehouse.build(workspace.lake, reference, options, report, gate)
+        result = warehouse.build(
+            workspace.lake, reference, options, report, gate, lambda marts: _estimates(marts, workspace)
+        )
         done = max((n.total for n in result.nodes), default=1)
         bar.update(task, total=done, completed=done)
     return result
+
+
+def _estimates(marts: Path, workspace: Workspace) -> pa.Table:
+    with connect(marts) as con:
+        if not con.execute("select 1 from fct_survey_answers limit 1").fetchone():
+            return SURVEY_ESTIMATES.empty_table()
+    # Its statistics take longer to import than most commands to run.
+    from pipelines.survey.estimates import survey_estimates
+
+    return survey_estimates(marts, workspace.packs)
 
 
 def issue_bulletin(workspace: Workspace, programme_id: str, number: int, smallest: int = 10) -> tuple[Sealed, bool]:

@@ -32,7 +32,15 @@ import pyarrow.parquet as pq
 from warehouse.dbt import DbtResult, Node, dbt_arguments, grown_marts, project_dir, run_dbt, run_logged
 from warehouse.errors import BadConfiguration, BuildFailed, BuildInProgress, NotPublished
 from warehouse.lake import ACCEPTED, Lake, Snapshot
-from warehouse.publish import QUALITY_CHECKS, BuildInfo, copy_published, put_in_place, read_info, write_marts
+from warehouse.publish import (
+    QUALITY_CHECKS,
+    SURVEY_ESTIMATES,
+    BuildInfo,
+    copy_published,
+    put_in_place,
+    read_info,
+    write_marts,
+)
 from warehouse.spark import SparkJob, read_built
 
 __all__ = ["BuildOptions", "BuildReport", "Gate", "SparkOptions", "Warehouse", "before"]
@@ -124,12 +132,14 @@ class Warehouse:
         options: BuildOptions | None = None,
         report: Callable[[Node], None] = lambda node: None,
         gate: Gate | None = None,
+        estimate: Callable[[Path], pa.Table] | None = None,
     ) -> BuildReport:
         """Bring the warehouse up to the lake's newest version and publish it.
 
         Args:
             reference: the programme packs' tables, by name.
             gate: judges the private build before it is published.
+            estimate: infers from a file with the marts what SQL cannot, columns as in SURVEY_ESTIMATES.
 
         Raises:
             BuildFailed: a model, a test or the gate failed; nothing was published.
@@ -180,9 +190,15 @@ class Warehouse:
                 else:
                     sparing = None
                 grown = grown_marts(self.work) if follows else set()
-                writing = beside.submit(write_marts, candidate, self.published, info, grown=grown)
+
+                def write() -> tuple[Path, pa.Table]:
+                    fresh = write_marts(candidate, self.published, info, grown=grown)
+                    return fresh, estimate(fresh) if estimate is not None else SURVEY_ESTIMATES.empty_table()
+
+                writing = beside.submit(write)
                 checks = gate.judge(candidate, info) if gate is not None else QUALITY_CHECKS.empty_table()
-                put_in_place(writing.result(), self.published, checks)
+                fresh, estimates = writing.result()
+                put_in_place(fresh, self.published, checks, estimates)
                 if sparing is not None:
                     sparing.result()
             if options.spark is not None:

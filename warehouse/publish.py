@@ -19,7 +19,16 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-__all__ = ["QUALITY_CHECKS", "BuildInfo", "copy_published", "in_order", "put_in_place", "read_info", "write_marts"]
+__all__ = [
+    "QUALITY_CHECKS",
+    "SURVEY_ESTIMATES",
+    "BuildInfo",
+    "copy_published",
+    "in_order",
+    "put_in_place",
+    "read_info",
+    "write_marts",
+]
 
 
 #: What the checks of a build said, one row an expectation and programme; a build without checks publishes none.
@@ -34,6 +43,29 @@ QUALITY_CHECKS = pa.schema(
         pa.field("checked_count", pa.int64()),
         pa.field("unexpected_count", pa.int64()),
         pa.field("examples", pa.string()),
+    ]
+)
+
+#: What was inferred from surveys' answers, one row a statistic and what it is of; the fields that do not apply are null.
+SURVEY_ESTIMATES = pa.schema(
+    [
+        pa.field("programme_id", pa.string()),
+        pa.field("as_of_on", pa.date32()),
+        pa.field("form_id", pa.string()),
+        pa.field("statistic", pa.string()),
+        pa.field("item_id", pa.string()),
+        pa.field("level", pa.int64()),
+        pa.field("other_item_id", pa.string()),
+        pa.field("breakdown", pa.string()),
+        pa.field("group_id", pa.string()),
+        pa.field("measure", pa.string()),
+        pa.field("respondent_count", pa.int64()),
+        pa.field("estimate", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("confidence", pa.float64()),
+        pa.field("p_value", pa.float64()),
+        pa.field("adjusted_p_value", pa.float64()),
     ]
 )
 
@@ -115,10 +147,16 @@ def write_marts(candidate: Path, published: Path, info: BuildInfo, *, grown: Col
     return fresh
 
 
-def put_in_place(fresh: Path, published: Path, checks: pa.Table) -> None:
-    """Publish what :func:`write_marts` wrote, with the ``checks`` it has passed (columns as in QUALITY_CHECKS)."""
+def put_in_place(fresh: Path, published: Path, checks: pa.Table, estimates: pa.Table) -> None:
+    """Publish what :func:`write_marts` wrote.
+
+    Args:
+        checks: what it has passed, columns as in QUALITY_CHECKS.
+        estimates: what was inferred from it, columns as in SURVEY_ESTIMATES.
+    """
     with duckdb.connect(str(fresh)) as con:
         con.execute("create or replace table marts.quality_checks as from checks")
+        con.execute("create or replace table marts.survey_estimates as from estimates")
         con.execute("checkpoint")
     with fresh.open("rb") as file:
         os.fsync(file.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from pipelines.survey.people import People
 from pipelines.survey.statistics import (
     Association,
     Difference,
+    Estimate,
     ItemResult,
     Reliability,
     associations,
@@ -65,8 +67,7 @@ class BesideOthers:
 class Weighted:
     """An item's shares as if each stratum had answered as fully as it is large; ``design`` is Kish's design effect."""
 
-    shares: tuple[float, ...]
-    errors: tuple[float, ...]
+    shares: tuple[Estimate, ...]
     design: float
 
 
@@ -141,7 +142,7 @@ def analyse(
         {name: _by_group(codes, values, levels) for name, values in together.items()},
         {name: _response(values, places) for name, values in people.groups.items()} if people else {},
         _beside_others(people, places) if people else [],
-        {name: _weighted(codes, values, values[places], levels, smallest) for name, values in people.groups.items()} if people else {},
+        {name: _weighted(codes, values, values[places], levels, smallest, confidence) for name, values in people.groups.items()} if people else {},
         associations(_mean_scores(answers), {n: v[places] for n, v in people.measures.items()}, confidence=confidence) if people else [],
         same_all, _alike(codes, same_all), int((codes > 0).all(axis=1).sum()),
     )  # fmt: skip
@@ -200,7 +201,7 @@ def _beside_others(people: People, places: npt.NDArray[np.int64]) -> list[Beside
 
 
 def _weighted(
-    codes: npt.NDArray[np.int8], strata: Names, own: Names, levels: int, smallest: int
+    codes: npt.NDArray[np.int8], strata: Names, own: Names, levels: int, smallest: int, confidence: float
 ) -> list[Weighted | None]:
     """Each item; strata with few respondents are one, so that nobody weighs for hundreds."""
     names, sizes = np.unique(own.astype(str), return_counts=True)
@@ -209,6 +210,7 @@ def _weighted(
     index = {name: n for n, name in enumerate(rows)}
     population = np.bincount([index.get(str(v), len(large)) for v in strata], minlength=len(rows))
     which = np.array([index.get(str(v), len(large)) for v in own], int)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     found: list[Weighted | None] = []
     for column in codes.T:
         said = column > 0
@@ -218,7 +220,8 @@ def _weighted(
             found.append(None)
             continue
         shares, errors, design = post_stratified(table, population.tolist())
-        found.append(Weighted(tuple(shares), tuple(errors), design))
+        weighted = (Estimate(s, max(0.0, s - z * e), min(1.0, s + z * e)) for s, e in zip(shares, errors, strict=True))
+        found.append(Weighted(tuple(weighted), design))
     return found
 
 

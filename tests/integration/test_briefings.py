@@ -7,10 +7,12 @@ import json
 import re
 import shlex
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pyarrow as pa
@@ -40,7 +42,9 @@ from pipelines.reports.document.xlsx import render_xlsx
 from pipelines.reports.evaluation.compose import Evaluation, compose_evaluation, read_evaluation
 from pipelines.settings import Settings
 from pipelines.survey.answers import answers_of
+from pipelines.survey.estimates import estimates
 from pipelines.survey.form import pack_form
+from pipelines.survey.statistics import Estimate
 from pipelines.trace import parse_figure, trace
 from pipelines.workspace import Workspace
 from tests.conftest import ROOT
@@ -432,6 +436,44 @@ def test_a_programmes_survey_is_that_of_its_events_and_marts(workspace: Workspac
     assert beside["minutes"].others == pytest.approx(float(whole[5] - whole[4]) / 60 / (whole[2] - whole[3]))
     assert beside["passed"].respondents == pytest.approx(whole[6] / whole[3])
     assert set(found.weighted) == {"county", "subject", "school_stage"}
+
+
+def test_what_was_inferred_from_a_survey_is_a_table_that_equals_its_counts_and_its_report(workspace: Workspace) -> None:
+    found = surveys.programme_survey(workspace, P, None)
+    assert found.reliability is not None
+    with connect(workspace.warehouse.published) as con:
+        keys = "programme_id, as_of_on, form_id, statistic, item_id, level, other_item_id, breakdown, group_id, measure"
+        assert con.execute(
+            f"select count(*) = count(distinct ({keys})) and count(*) > 100 from survey_estimates"
+        ).fetchone() == (True,)
+        shares = con.execute(
+            """
+            select coalesce(c.answer_count, 0) / e.respondent_count - e.estimate, e.low <= e.estimate and e.estimate <= e.high
+            from survey_estimates e left join rpt_survey_items c using (programme_id, as_of_on, form_id, item_id, level)
+            where e.statistic = 'share'
+            """
+        ).fetchall()
+        assert len(shares) == sum(len(i.shares) for i in found.items)
+        assert all(abs(off) < 1e-12 and is_within for off, is_within in shares)
+
+        def told(statistic: str) -> list[tuple[Any, ...]]:
+            return con.execute(
+                "select estimate, low, high from survey_estimates where statistic = ? order by item_id, level, breakdown",
+                [statistic],
+            ).fetchall()
+
+        def of(estimates: Iterable[Estimate]) -> list[tuple[Any, ...]]:
+            return [(e.value, e.low, e.high) for e in estimates]
+
+        by_id = sorted(range(len(found.items)), key=lambda n: found.answers.form.items[n].item_id)
+        assert told("mean") == of(found.items[n].mean for n in by_id)
+        assert told("top_two_share") == of(found.items[n].top_two for n in by_id)
+        assert told("alpha") == of([found.reliability.alpha])
+        assert told("omega") == of([found.reliability.omega])
+        assert len(told("design_effect")) == sum(w is not None for ws in found.weighted.values() for w in ws)
+        assert len(told("kruskal_wallis")) == len(found.differences)
+    with pytest.raises(ValueError, match="those who take part"):
+        next(estimates(replace(found, people=None)))
 
 
 def test_a_survey_report_is_written_beside_the_briefings(workspace: Workspace) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from statistics import NormalDist
 
 import numpy as np
 
@@ -301,7 +300,6 @@ class _Composer:
 
     def weighted(self) -> list[Block]:
         found: list[Block] = []
-        z = NormalDist().inv_cdf((1 + self.a.confidence) / 2)
         for name, items in self.a.weighted.items():
             rows = []
             for item in self.items:
@@ -313,9 +311,8 @@ class _Composer:
                     rows.append(
                         Row(
                             [
-                                _text(item.label), _text(self.levels[n]), Value.of_share(r.counts[n], r.answered), _percent(w.shares[n]),
-                                _percent(max(0.0, w.shares[n] - z * w.errors[n])), _percent(min(1.0, w.shares[n] + z * w.errors[n])),
-                                _number(w.design),
+                                _text(item.label), _text(self.levels[n]), Value.of_share(r.counts[n], r.answered),
+                                _percent(w.shares[n].value), _percent(w.shares[n].low), _percent(w.shares[n].high), _number(w.design),
                             ]
                         )
                     )  # fmt: skip
