@@ -39,23 +39,36 @@ reaching as (
             and {{ holds_on('spells', 'standing.as_of_on') }}
             and spells.indicator in ('{{ reached.values() | join("', '") }}')
     group by {% for c in placed %}standing.{{ c }}{{ ", " if not loop.last }}{% endfor %}
+),
+
+done as (
+    select
+        dates.programme_id, dates.as_of_on, days.enrolment_id,
+        sum(case when days.activity in ('video', 'text') then days.quantity else 0 end) as study_s,
+        sum(case when days.activity = 'effective_post' then days.quantity else 0 end) as effective_post_count,
+        sum(case when days.activity in ('journal_featured', 'assignment_featured') then days.event_count else 0 end) as featured_count,
+        {%- for activity, column in counted.items() %}
+        sum(case when days.activity = '{{ activity }}' then days.event_count else 0 end) as {{ column }},
+        {%- endfor %}
+        max(case when days.activity = 'session' and days.event_count > 0 then days.local_on end) as last_session_on
+    from {{ ref('dim_dates') }} as dates
+    inner join {{ ref('fct_enrolment_days') }} as days
+        on dates.programme_id = days.programme_id and days.local_on <= dates.as_of_on
+            and days.activity in (
+                'video', 'text', 'effective_post', 'journal_featured', 'assignment_featured', '{{ counted | join("', '") }}'
+            )
+    group by dates.programme_id, dates.as_of_on, days.enrolment_id
 )
 
 select
     {%- for c in placed + (reached | list) %}
     reaching.{{ c }},
     {%- endfor %}
-    cast(coalesce(sum(case when days.activity in ('video', 'text') then days.quantity else 0 end), 0) as decimal(18, 3)) as study_s,
-    cast(coalesce(sum(case when days.activity = 'effective_post' then days.quantity else 0 end), 0) as bigint) as effective_post_count,
-    cast(coalesce(
-        sum(case when days.activity in ('journal_featured', 'assignment_featured') then days.event_count else 0 end), 0
-    ) as bigint) as featured_count,
-    {%- for activity, column in counted.items() %}
-    cast(coalesce(sum(case when days.activity = '{{ activity }}' then days.event_count else 0 end), 0) as bigint) as {{ column }},
+    cast(coalesce(done.study_s, 0) as decimal(18, 3)) as study_s,
+    {%- for column in ['effective_post_count', 'featured_count'] + (counted.values() | list) %}
+    cast(coalesce(done.{{ column }}, 0) as bigint) as {{ column }},
     {%- endfor %}
-    max(case when days.activity = 'session' and days.event_count > 0 then days.local_on end) as last_session_on
+    done.last_session_on
 from reaching
-left join {{ ref('fct_enrolment_days') }} as days
-    on reaching.programme_id = days.programme_id and reaching.enrolment_id = days.enrolment_id
-        and days.local_on <= reaching.as_of_on
-group by {% for c in placed + (reached | list) %}reaching.{{ c }}{{ ", " if not loop.last }}{% endfor %}
+left join done
+    on reaching.programme_id = done.programme_id and reaching.as_of_on = done.as_of_on and reaching.enrolment_id = done.enrolment_id
