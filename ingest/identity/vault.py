@@ -34,6 +34,10 @@ create table if not exists persons (
 ) without rowid;
 create table if not exists accounts (lookup blob primary key, person_key text not null) without rowid;
 create index if not exists accounts_by_person on accounts (person_key);
+create table if not exists forms (
+    person_key text not null, number integer not null, lookup blob not null unique, sealed blob not null,
+    primary key (person_key, number)
+) without rowid;
 """
 _NONCE = 12
 
@@ -83,7 +87,8 @@ class Vault:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._kek = AESGCM(hmac.digest(key, b"xueqing vault: wrapping", sha256))
         self._lookup_key = hmac.digest(key, b"xueqing vault: lookup", sha256)
-        self._con = sqlite3.connect(path, timeout=60, isolation_level=None)
+        # Several threads may use it, one at a time.
+        self._con = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         path.chmod(0o600)
         # What is deleted is overwritten, in the file and in its journal.
         self._con.execute("pragma secure_delete=on")
@@ -158,15 +163,78 @@ class Vault:
         found: dict[str, str] = {}
         with self._transaction():
             for account, details in accounts:
-                row = self._con.execute(
-                    "select person_key from accounts where lookup = ?", (self._lookup(account),)
-                ).fetchone()
-                if row is None:
-                    found[account] = new_key()
+                known = self.find(account)
+                found[account] = known or new_key()
+                if known is None:
                     self._insert(found[account], account, details)
-                else:
-                    found[account] = str(row[0])
         return found
+
+    def find(self, account: str) -> str | None:
+        """The person key of an account; None where nobody has it."""
+        row = self._con.execute("select person_key from accounts where lookup = ?", (self._lookup(account),)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_forms(self, forms: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Keep the ways in which people were written down, each under its person's key.
+
+        Args:
+            forms: (person key, text); a person who was forgotten keeps none.
+
+        Returns:
+            The number of each, from 0 for each person; the same text again has the same number.
+        """
+        found: dict[tuple[str, str], int] = {}
+        with self._transaction():
+            for person_key, text in forms:
+                lookup = self._lookup(f"{person_key} {text}")
+                row = self._con.execute("select number from forms where lookup = ?", (lookup,)).fetchone()
+                if row is None:
+                    own = self._own(person_key)
+                    row = self._con.execute("select count(*) from forms where person_key = ?", (person_key,)).fetchone()
+                    sealed = self._seal(own, text.encode(), f"{person_key} {row[0]}".encode())
+                    self._con.execute("insert into forms values (?, ?, ?, ?)", (person_key, row[0], lookup, sealed))
+                found[person_key, text] = int(row[0])
+        return found
+
+    def form(self, person_key: str, number: int) -> str:
+        """One way in which a person was written down.
+
+        Raises:
+            IdentityError: there is none of that number, or the person was forgotten.
+        """
+        own = self._own(person_key)
+        row = self._con.execute(
+            "select sealed from forms where person_key = ? and number = ?", (person_key, number)
+        ).fetchone()
+        if row is None:
+            raise IdentityError("the vault knows no such form of that person")
+        return self._open(own, row[0], f"{person_key} {number}".encode()).decode()
+
+    def seal(self, person_key: str, plain: bytes) -> bytes:
+        """Encrypt under a person's key: forgetting the person destroys what comes out, wherever it is.
+
+        Raises:
+            IdentityError: nobody has that key, or they were forgotten.
+        """
+        return self._seal(self._own(person_key), plain, b"sealed for " + person_key.encode())
+
+    def unseal(self, person_key: str, sealed: bytes) -> bytes:
+        """What :meth:`seal` was given.
+
+        Raises:
+            IdentityError: nobody has that key, or they were forgotten.
+        """
+        return self._open(self._own(person_key), sealed, b"sealed for " + person_key.encode())
+
+    def _own(self, person_key: str) -> AESGCM:
+        row = self._con.execute(
+            "select wrapped_key, forgotten_at from persons where person_key = ?", (person_key,)
+        ).fetchone()
+        if row is None:
+            raise IdentityError("the vault knows nobody of that key")
+        if row[0] is None:
+            raise IdentityError(f"that person was forgotten at {row[1]}; nothing can be read back")
+        return AESGCM(self._open(self._kek, row[0], person_key.encode()))
 
     def show(self, person_key: str) -> dict[str, str]:
         """The details of one person.
@@ -174,16 +242,9 @@ class Vault:
         Raises:
             IdentityError: nobody has that key, or they were forgotten.
         """
-        row = self._con.execute(
-            "select wrapped_key, sealed, forgotten_at from persons where person_key = ?", (person_key,)
-        ).fetchone()
-        if row is None:
-            raise IdentityError("the vault knows nobody of that key")
-        if row[0] is None:
-            raise IdentityError(f"that person was forgotten at {row[2]}; nothing can be read back")
-        about = person_key.encode()
-        own = self._open(self._kek, row[0], about)
-        details: dict[str, str] = json.loads(self._open(AESGCM(own), row[1], about))
+        own = self._own(person_key)
+        row = self._con.execute("select sealed from persons where person_key = ?", (person_key,)).fetchone()
+        details: dict[str, str] = json.loads(self._open(own, row[0], person_key.encode()))
         return details
 
     def forget(self, person_key: str) -> None:
@@ -202,6 +263,7 @@ class Vault:
             if done.rowcount == 0:
                 raise IdentityError("the vault knows nobody of that key")
             self._con.execute("delete from accounts where person_key = ?", (person_key,))
+            self._con.execute("delete from forms where person_key = ?", (person_key,))
 
     def count(self) -> int:
         """How many people can be read back."""

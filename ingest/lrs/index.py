@@ -1,0 +1,125 @@
+"""What an index of statements and documents is: a projection of the log that can be asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Document", "DocumentChange", "DocumentPlace", "Query", "Record", "StatementIndex", "Stored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A statement as the log has it.
+
+    ``stored_us``: microseconds since 1970; ``place`` orders what was stored in the same one.
+    """
+
+    place: int
+    statement_id: str
+    stored_us: int
+    is_voided: bool
+    statement: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which statements; ``facets`` are (facet, value) that must all hold. ``after`` is the (stored_us, place) to go on from."""
+
+    facets: Sequence[tuple[int, str]] = ()
+    since_us: int | None = None
+    until_us: int | None = None
+    is_ascending: bool = False
+    limit: int = 100
+    after: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlace:
+    """Where documents are: ``kind`` is state, agent_profile or activity_profile; what does not apply is empty."""
+
+    kind: str
+    activity_id: str = ""
+    person_key: str = ""
+    registration: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document's content (of a person's sealed under the person's key), its type, its ETag and when it was stored."""
+
+    content: bytes
+    content_type: str
+    etag: str
+    stored_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """A document that was stored, or with ``document`` None deleted; without an id all of its place."""
+
+    place: DocumentPlace
+    document_id: str | None
+    document: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one record of the log changes; both None where it is about something else."""
+
+    partition: int
+    offset: int
+    programme_id: str = ""
+    stored_us: int = 0
+    statement: dict[str, Any] | None = None
+    change: DocumentChange | None = field(default=None)
+
+
+class StatementIndex(ABC):
+    """Statements and documents of several programmes, none of which sees another's."""
+
+    @abstractmethod
+    def bind(self, log_id: str) -> None:
+        """Belong to a log; raises BadConfiguration where it belongs to another."""
+
+    @abstractmethod
+    def positions(self) -> Mapping[int, int]:
+        """The next offset to be applied, by partition; 0 where none was."""
+
+    @abstractmethod
+    def apply(self, records: Sequence[Record]) -> None:
+        """Take records in, all or none; one whose offset was applied is passed over, as is a statement's id met before."""
+
+    @abstractmethod
+    def statements(self, programme_id: str, ids: Collection[str]) -> dict[str, Stored]:
+        """By id, voided or not; those that are not there are left out."""
+
+    @abstractmethod
+    def find(self, programme_id: str, query: Query) -> list[Stored]:
+        """Those that are not voided, newest first or as asked, at most ``limit``."""
+
+    @abstractmethod
+    def activity(self, programme_id: str, activity_id: str) -> dict[str, Any] | None:
+        """What statements have said of an activity, merged; None where none has named it."""
+
+    @abstractmethod
+    def document(self, programme_id: str, place: DocumentPlace, document_id: str) -> Document | None:
+        """One document."""
+
+    @abstractmethod
+    def document_ids(self, programme_id: str, place: DocumentPlace, since_us: int | None) -> list[str]:
+        """Those stored after ``since_us``; of a state's place without a registration those of every registration."""
+
+    @abstractmethod
+    def recent(self, programme_ids: Collection[str], since_us: int) -> list[tuple[str, str, int]]:
+        """(programme, verb, how many) statements stored since."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Forget everything, to be made again from the log."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what is held."""

@@ -1,0 +1,167 @@
+"""People in statements: keys in their place in the log and the index, and themselves again in what is answered."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ingest.identity import Vault
+from ingest.lrs.rules import IDENTIFIERS, BadStatement
+from warehouse.errors import IdentityError
+
+__all__ = ["HOME_PAGE", "MOST_NESTED", "People", "account_of", "person_keys"]
+
+#: Whose account a person has who is known by a key only.
+HOME_PAGE = "urn:xueqing:learner"
+MOST_NESTED = 60
+_KEPT = 50_000
+#: Seconds for which somebody who was forgotten elsewhere may still be read back here.
+_FRESH_S = 30.0
+
+
+def account_of(agent: Mapping[str, Any]) -> str | None:
+    """The inverse functional identifier of an agent or group as text; None of one that has none."""
+    for name in IDENTIFIERS:
+        if name in agent:
+            return json.dumps({name: agent[name]}, sort_keys=True, ensure_ascii=False)
+    return None
+
+
+def _is_person(node: Mapping[str, Any]) -> bool:
+    return node.get("objectType", "Agent") in ("Agent", "Group") and any(name in node for name in IDENTIFIERS)
+
+
+def _form(node: Mapping[str, Any]) -> str:
+    """All that a statement says of a person, members of a group apart."""
+    return json.dumps({k: v for k, v in node.items() if k != "member"}, ensure_ascii=False)
+
+
+def _people_in(node: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    if depth > MOST_NESTED:
+        raise BadStatement("", f"nested more than {MOST_NESTED} deep")
+    if isinstance(node, dict):
+        if _is_person(node) or (node.get("objectType") == "Group" and "name" in node):
+            yield node
+        for value in node.values():
+            if isinstance(value, (dict, list)):
+                yield from _people_in(value, depth + 1)
+    elif isinstance(node, list):
+        for value in node:
+            if isinstance(value, (dict, list)):
+                yield from _people_in(value, depth + 1)
+
+
+def person_keys(node: Mapping[str, Any]) -> list[str]:
+    """The keys of an agent, of an identified group and of a group's members, as the log has them."""
+    found = []
+    account = node.get("account")
+    if isinstance(account, dict) and account.get("homePage") == HOME_PAGE:
+        found.append(str(account["name"]).rpartition(".")[0])
+    for member in node.get("member") or ():
+        found += person_keys(member)
+    return found
+
+
+class People:
+    """Replaces and restores; several threads may use it.
+
+    A person is written ``{"objectType": …, "account": {"homePage": "urn:xueqing:learner", "name": "<key>.<n>"}}``, where ``n`` says which of
+    the ways it was in which that person was written down. What holds for agents anywhere holds within extensions, too.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault, self._lock = vault, threading.Lock()
+        self._names: dict[str, str] = {}
+        self._read: dict[str, tuple[float, str]] = {}
+
+    def learn(self, statements: Iterable[Any]) -> None:
+        """Give keys to everybody in them, in one transaction; nothing where all are known."""
+        unknown: dict[str, tuple[str, str]] = {}
+        for statement in statements:
+            for node in _people_in(statement):
+                form = _form(node)
+                if form not in self._names:
+                    unknown[form] = (account_of(node) or f"group {form}", form)
+        if not unknown:
+            return
+        with self._lock:
+            keys = self._vault.resolve((account, {"account": account}) for account, _ in unknown.values())
+            numbers = self._vault.keep_forms({(keys[account], form): None for account, form in unknown.values()})
+            if len(self._names) > _KEPT:
+                self._names.clear()
+            for account, form in unknown.values():
+                self._names[form] = f"{keys[account]}.{numbers[keys[account], form]}"
+
+    def replaced(self, node: Any) -> Any:
+        """A copy with keys in place of people, all of whom :meth:`learn` has met."""
+        if isinstance(node, list):
+            return [self.replaced(x) if isinstance(x, (dict, list)) else x for x in node]
+        copy = {k: self.replaced(v) if isinstance(v, (dict, list)) else v for k, v in node.items()}
+        if _is_person(node) or (node.get("objectType") == "Group" and "name" in node):
+            kept = {k: v for k, v in copy.items() if k in ("objectType", "member")}
+            return {**kept, "account": {"homePage": HOME_PAGE, "name": self._names[_form(node)]}}
+        return copy
+
+    def restored(self, node: Any) -> Any:
+        """The reverse; whoever was forgotten stays a key."""
+        if isinstance(node, list):
+            return [self.restored(x) if isinstance(x, (dict, list)) else x for x in node]
+        account = node.get("account")
+        if isinstance(account, dict) and account.get("homePage") == HOME_PAGE:
+            written = self.written(str(account["name"]))
+            if written is not None:
+                # In the order in which it was written, the members last.
+                said = json.loads(written)
+                return {**said, "member": self.restored(node["member"])} if "member" in node else said
+        return {k: self.restored(v) if isinstance(v, (dict, list)) else v for k, v in node.items()}
+
+    def written(self, name: str) -> str | None:
+        """How a person was written down, by key and number; None of one who was forgotten."""
+        now = time.monotonic()
+        at, text = self._read.get(name, (-_FRESH_S, ""))
+        if now - at < _FRESH_S:
+            return text
+        key, _, number = name.rpartition(".")
+        with self._lock:
+            try:
+                text = self._vault.form(key, int(number))
+            except (IdentityError, ValueError):
+                self._read.pop(name, None)
+                return None
+        if len(self._read) > _KEPT:
+            self._read.clear()
+        self._read[name] = (now, text)
+        return text
+
+    def key_of(self, agent: Mapping[str, Any]) -> str | None:
+        """Whose key an agent's identifier is; None where nobody of it was ever met."""
+        account = account_of(agent)
+        with self._lock:
+            return self._vault.find(account) if account is not None else None
+
+    def persons(self, key: str) -> list[dict[str, Any]]:
+        """Every way in which a person was written down."""
+        found = []
+        number = 0
+        while (written := self.written(f"{key}.{number}")) is not None:
+            found.append(json.loads(written))
+            number += 1
+        return found
+
+    def key_for(self, agent: Mapping[str, Any]) -> str:
+        """As :meth:`key_of`, giving a key to somebody new."""
+        self.learn([agent])
+        return self._names[_form(agent)].rpartition(".")[0]
+
+    def seal(self, key: str, plain: bytes) -> bytes:
+        """Encrypt under a person's key."""
+        with self._lock:
+            return self._vault.seal(key, plain)
+
+    def unseal(self, key: str, sealed: bytes) -> bytes:
+        """The reverse; raises IdentityError where the person was forgotten."""
+        with self._lock:
+            return self._vault.unseal(key, sealed)
