@@ -21,6 +21,7 @@ class Facet(IntEnum):
     REGISTRATION = 3
     RELATED_AGENT = 4
     RELATED_ACTIVITY = 5
+    AUTHORITY = 6
 
 
 def referenced(statement: Mapping[str, Any]) -> str | None:
@@ -46,6 +47,7 @@ def facets_of(statement: Mapping[str, Any]) -> set[tuple[Facet, str]]:
     registration = statement.get("context", {}).get("registration")
     if registration is not None:
         found.add((Facet.REGISTRATION, str(registration).lower()))
+    found |= {(Facet.AUTHORITY, key) for key in person_keys(statement.get("authority", {}))}
     related = [statement, *([target] if kind == "SubStatement" else [])]
     for one in related:
         found |= {(Facet.RELATED_AGENT, key) for node in _agents(one) for key in person_keys(node)}

@@ -30,6 +30,7 @@ _LANGUAGE = (
     r"(?:-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*(?:-[0-9A-WY-Za-wy-z](?:-[A-Za-z0-9]{2,8})+)*"
     r"(?:-[Xx](?:-[A-Za-z0-9]{1,8})+)?|[IiXx](?:-[A-Za-z0-9]{1,8})+)\Z"
 )
+_UUID = r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z"
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
 #: ISO 8601: the smallest part alone may have a fraction, which is not looked at.
 _DURATION = (
@@ -44,17 +45,22 @@ Mbox = Annotated[str, Meta(pattern=r"^mailto:[^\s@]+@[^\s@]+\Z")]
 Sha1 = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{40}\Z")]
 #: SHA-2 of any of its lengths.
 Sha2 = Annotated[str, Meta(pattern=r"^(?:[0-9A-Fa-f]{56}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})\Z")]
-Uuid = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z")]
+Uuid = Annotated[str, Meta(pattern=_UUID)]
 Duration = Annotated[str, Meta(pattern=_DURATION)]
 MediaType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+(?:\s*;.*)?\Z")]
 
 _NO_OFFSET = re.compile(r"-00(?::?00)?\Z")
-_IS_IRI = re.compile(_IRI)
+_IS_IRI, _IS_UUID = re.compile(_IRI), re.compile(_UUID)
 
 
 def plain_iri(text: str) -> bool:
     """Whether a text is an IRI."""
     return _IS_IRI.match(text) is not None
+
+
+def plain_uuid(text: str) -> bool:
+    """Whether a text is a UUID in its usual form."""
+    return _IS_UUID.match(text) is not None
 
 
 def instant(text: str) -> datetime:

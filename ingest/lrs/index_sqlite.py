@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.lrs.facets import activities_of, facets_of, referenced, voids
+from ingest.lrs.facets import Facet, activities_of, facets_of, referenced, voids
 from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Query, Record, StatementIndex, Stored
 from warehouse.errors import BadConfiguration
 
@@ -157,7 +157,9 @@ class SqliteIndex(StatementIndex):
         facets = {(int(f), v) for f, v in facets_of(statement)}
         facets |= self._inherited(con, programme, about)
         self._write_facets(con, programme, facets, record.stored_us, row[0])
-        self._pass_on(con, programme, statement_id, facets, {statement_id})
+        # Who has stored a statement is not who has stored the one about it.
+        passed = {(f, v) for f, v in facets if f != Facet.AUTHORITY}
+        self._pass_on(con, programme, statement_id, passed, {statement_id})
         if target is not None:
             con.execute("insert or ignore into voids values (?, ?)", (programme, target))
             con.execute(
@@ -189,7 +191,7 @@ class SqliteIndex(StatementIndex):
         ).fetchone()
         if row is None:
             return set()
-        own = {(int(f), v) for f, v in facets_of(_decode(row[0]))}
+        own = {(int(f), v) for f, v in facets_of(_decode(row[0])) if f is not Facet.AUTHORITY}
         return own | self._inherited(con, programme, row[1], met | {about})
 
     def _pass_on(

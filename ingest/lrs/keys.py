@@ -110,6 +110,14 @@ class Keys:
         if done.rowcount == 0:
             raise BadConfiguration(f"there is no key {key_id!r}; see: xueqing keys list")
 
+    def known(self, key_id: str, secret: str) -> Key | None:
+        """As :meth:`check`, where it takes no more than a look into memory; else None."""
+        entry = self._known.get(key_id)
+        if entry is None or time.monotonic() - entry[0] >= _FRESH_S:
+            return None
+        digest = hmac.digest(self._own, secret.encode(), sha256)
+        return entry[2] if hmac.compare_digest(entry[1], digest) else None
+
     def check(self, key_id: str, secret: str) -> Key | None:
         """The key, if that is its secret and it is not revoked.
 
@@ -119,10 +127,8 @@ class Keys:
         digest = hmac.digest(self._own, secret.encode(), sha256)
         now = time.monotonic()
         with self._lock:
-            at, known, key = self._known.get(key_id, (0.0, b"", None))
-            is_known = key is not None and hmac.compare_digest(known, digest)
-            if is_known and now - at < _FRESH_S:
-                return key
+            entry = self._known.get(key_id)
+            is_known = entry is not None and hmac.compare_digest(entry[1], digest)
             row = self._con.execute(
                 "select key_id, programme_id, label, scopes, created_at, revoked_at, secret_hash from keys where key_id = ?",
                 (key_id,),
