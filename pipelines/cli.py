@@ -13,11 +13,13 @@ from pipelines.commands import (
     data,
     figures,
     identity,
+    keys,
     programme,
     quarantine,
     reminders,
     report,
     run,
+    serve,
     site,
     sources,
     status,
@@ -45,12 +47,14 @@ figures.register(app)
 data.register(app)
 site.register(app)
 audit.register(app)
+serve.register(app)
 app.add_typer(bulletin.app, name="bulletin")
 app.add_typer(report.app, name="report")
 app.add_typer(survey.app, name="survey")
 app.add_typer(reminders.app, name="reminders")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(identity.app, name="identity")
+app.add_typer(keys.app, name="keys")
 app.add_typer(programme.app, name="programme")
 
 

@@ -91,6 +91,21 @@ class Settings:
         """The folder of briefings, packs and evaluation reports, by programme and date."""
         return self.home / "briefings"
 
+    @property
+    def keys(self) -> Path:
+        """The file of clients' keys."""
+        return self.home / "keys.sqlite"
+
+    @property
+    def statement_index(self) -> Path:
+        """The index of xAPI statements and documents, which can be made again from the log."""
+        return self.home / "statement-index.sqlite"
+
+    @property
+    def attachments(self) -> Path:
+        """The folder of xAPI attachments."""
+        return self.home / "attachments"
+
     def read_vault_key(self, *, create: bool) -> bytes:
         """The vault's key; with ``create``, a fresh random one where neither vault nor key exists.
 

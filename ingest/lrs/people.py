@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ingest.identity import Vault
-from ingest.lrs.rules import IDENTIFIERS, BadStatement
+from ingest.lrs.rules import IDENTIFIERS
 from warehouse.errors import IdentityError
 
-__all__ = ["HOME_PAGE", "MOST_NESTED", "People", "account_of", "person_keys"]
+__all__ = ["HOME_PAGE", "People", "account_of", "person_keys"]
 
 #: Whose account a person has who is known by a key only.
 HOME_PAGE = "urn:xueqing:learner"
-MOST_NESTED = 60
 _KEPT = 50_000
 #: Seconds for which somebody who was forgotten elsewhere may still be read back here.
 _FRESH_S = 30.0
@@ -39,19 +38,17 @@ def _form(node: Mapping[str, Any]) -> str:
     return json.dumps({k: v for k, v in node.items() if k != "member"}, ensure_ascii=False)
 
 
-def _people_in(node: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    if depth > MOST_NESTED:
-        raise BadStatement("", f"nested more than {MOST_NESTED} deep")
+def _people_in(node: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(node, dict):
         if _is_person(node) or (node.get("objectType") == "Group" and "name" in node):
             yield node
         for value in node.values():
             if isinstance(value, (dict, list)):
-                yield from _people_in(value, depth + 1)
+                yield from _people_in(value)
     elif isinstance(node, list):
         for value in node:
             if isinstance(value, (dict, list)):
-                yield from _people_in(value, depth + 1)
+                yield from _people_in(value)
 
 
 def person_keys(node: Mapping[str, Any]) -> list[str]:

@@ -289,6 +289,15 @@ class Store:
         oldest = self._oldest_us
         return _stored_text(time.time_ns() // 1000 if oldest is None else oldest)
 
+    def behind(self) -> int:
+        """How many records of the log the index has not seen yet.
+
+        Raises:
+            LogUnavailable: the log cannot be asked.
+        """
+        done = self.index.positions()
+        return sum(max(0, end - done.get(p, 0)) for p, end in self.log.end_offsets().items())
+
     def _write(self) -> None:
         is_open = True
         while is_open:

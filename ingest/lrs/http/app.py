@@ -21,7 +21,7 @@ from ingest.lrs.http.requests import Call, Refused, credentials, query_parameter
 from ingest.lrs.http.statements import Answer, Statements
 from ingest.lrs.keys import Key, Keys
 from ingest.lrs.rules import VERSIONS
-from ingest.lrs.store import Conflict, Store, TooLarge
+from ingest.lrs.store import Conflict, Store, TooBusy, TooLarge
 from warehouse.errors import LogUnavailable
 
 __all__ = ["Limits", "make_app"]
@@ -97,6 +97,8 @@ class _Server:
             if refused.status == 400 and "x-experience-api-version" in request.headers:
                 version = "1.0.3" if request.headers["x-experience-api-version"].startswith("1") else version
             found = _refusal(refused)
+        except TooBusy as error:
+            found = _refusal(Refused(429, str(error), {"retry-after": "1"}))
         except ClientDisconnect:
             found = Answer(400)
         return _response(found, version, is_head=method == "HEAD")

@@ -20,6 +20,7 @@ from ingest.lrs.rules import BadStatement, check_agent
 __all__ = ["Call", "Refused", "parse_json", "spoken_version"]
 
 _VERSION = re.compile(r"^(?:1\.0(?:\.[0-9]+)?|2\.0(?:\.[0-9]+)?)\Z")
+_MOST_NESTED = 60
 _TRUTH = {"true": True, "false": False}
 
 
@@ -151,6 +152,21 @@ def _constant(name: str) -> Any:
     raise _Unfit(f"{name} is not JSON")
 
 
+def _check_depth(node: Any) -> None:
+    """Level by level: whoever walks what was let in may do so by recursion."""
+    level, depth = [node], 0
+    while level:
+        level = [
+            value
+            for one in level
+            for value in (one.values() if isinstance(one, dict) else one)
+            if isinstance(value, (dict, list))
+        ]
+        depth += 1
+        if depth > _MOST_NESTED:
+            raise _Unfit(f"nested more than {_MOST_NESTED} deep")
+
+
 _decoder = json.JSONDecoder(object_pairs_hook=_once, parse_float=_number, parse_constant=_constant)
 
 
@@ -165,6 +181,8 @@ def parse_json(body: bytes) -> Any:
         found = _decoder.decode(text)
         if "\\ud" in text.lower():
             json.dumps(found, ensure_ascii=False).encode()
+        if text.count("{") + text.count("[") > _MOST_NESTED:
+            _check_depth(found)
     except UnicodeDecodeError:
         raise BadStatement("", "not UTF-8") from None
     except UnicodeEncodeError:

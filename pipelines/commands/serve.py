@@ -1,0 +1,55 @@
+"""The command that serves xAPI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import errors, output
+from pipelines.settings import Settings
+from pipelines.workspace import Workspace
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("serve")(serve)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8080,
+    url: Annotated[
+        str | None,
+        typer.Option(help="Where clients find the server, such as https://lrs.example.org; it names who stored a statement."),
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(exists=True, help="The certificate and its chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(exists=True, help="Its private key, PEM.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy before it speaks TLS: listen beyond this machine without.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the index of statements again from the log, and end.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Serve xAPI 1.0.3 and 2.0.0 at /xapi until Ctrl-C: statements go into the log before they are answered for.
+
+    Make a key first: `xueqing keys create -p PROGRAMME --scope all`. /health and /ready say how it is. The index of
+    statements is a projection of the log: it catches up at the start, and `--rebuild` makes it anew.
+    """
+    # A server's libraries take longer to import than most commands to run.
+    from pipelines import serving
+
+    workspace = Workspace(Settings.from_environment())
+    if rebuild:
+        output.print(f"{serving.rebuild_index(workspace):,} records of the log read; the index is made again")
+        return
+    has_tls = tls_certificate is not None and tls_key is not None
+    serving.check_listening(host, has_tls=has_tls, is_behind_proxy=behind_proxy)
+    address = url or f"{'https' if has_tls else 'http'}://{host}:{port}"
+    errors.print(f"xAPI is at {address}/xapi until Ctrl-C.", soft_wrap=True)
+    serving.serve(workspace, host, port, address, tls_certificate, tls_key)
+    errors.print("Stopped; everything taken is in the log.")
