@@ -75,8 +75,11 @@ def test_what_the_fast_check_accepts_is_an_event(
 
 @pytest.mark.parametrize(
     ("sql", "rare"),
-    [  # maps, and for the general check lists too, are left to what comes after
-        (canonical_sql, {"survey.answered", "xapi.statement_stored", "learner.erased", "programme.loaded"}),
+    [  # maps, texts of any length and for the general check lists too, are left to what comes after
+        (
+            canonical_sql,
+            {"survey.answered", "xapi.statement_stored", "xapi.document_stored", "learner.erased", "programme.loaded"},
+        ),
         (extraction_sql, {"survey.answered", "diagnostic.submitted", "programme.loaded"}),
     ],
 )
