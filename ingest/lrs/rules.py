@@ -239,6 +239,8 @@ def _shaped(node: object, shape: type[T], where: str) -> T:
         body = _AT.sub("", message)
         if named:
             body = "required" if "missing" in message else "not a property of xAPI"
+        elif "enum" in body:
+            body = "not one of the values that xAPI has"
         elif "regex" in body:
             body = "not in the form that xAPI asks for"
         elif at and at.group(1):
