@@ -105,7 +105,7 @@ class SqliteIndex(StatementIndex):
             )
 
     def positions(self) -> Mapping[int, int]:
-        return dict(self._writer.execute("select partition, next_offset from positions"))
+        return dict(self._reader.execute("select partition, next_offset from positions"))
 
     def apply(self, records: Sequence[Record]) -> None:
         with self._transaction() as con:

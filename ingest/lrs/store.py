@@ -29,7 +29,6 @@ from ingest.lrs.index import Document, DocumentPlace, Record, StatementIndex
 from ingest.lrs.people import People, person_keys
 from ingest.lrs.projection import SOURCE, record_of
 from ingest.sources.ids import stable_id
-from warehouse.errors import XueqingError
 
 __all__ = ["Conflict", "DocumentWrite", "Store", "TooBusy", "TooLarge", "catch_up"]
 
@@ -244,6 +243,7 @@ class Store:
         self._last_us = 0
         self._waiting: queue.Queue[_Command | None] = queue.Queue(_WAITING)
         self._oldest_us: int | None = None
+        self._is_behind = False
         catch_up(log, index)
         for partition, offset in index.positions().items():
             self._reader.seek(partition, offset)
@@ -270,6 +270,8 @@ class Store:
         return document.result
 
     def _submit(self, command: _Command) -> None:
+        # From now on it runs: a client who hangs up cannot take it back.
+        command.result.set_running_or_notify_cancel()
         try:
             self._waiting.put_nowait(command)
         except queue.Full:
@@ -319,6 +321,8 @@ class Store:
     def _commit(self, commands: Sequence[_Command]) -> None:
         pending, records, planned = _Pending(self), [], []
         try:
+            if self._is_behind:
+                self._catch_up()
             self.people.learn(thing for c in commands for thing in c.people())
         except Exception as error:  # nothing was written: all of them are told
             for command in commands:
@@ -334,7 +338,7 @@ class Store:
             if records:
                 self.log.append(records)
                 self._catch_up()
-        except XueqingError as error:
+        except Exception as error:  # it may be in the log or not: all of them are told, and may send it again
             for command in planned:
                 command.result.set_exception(error)
             return
@@ -343,8 +347,14 @@ class Store:
 
     def _catch_up(self) -> None:
         ends = self.log.end_offsets()
+        if self._is_behind:
+            # What was read may not have been applied.
+            for partition in ends:
+                self._reader.seek(partition, self.index.positions().get(partition, 0))
+        self._is_behind = True
         while any(self.index.positions().get(p, 0) < end for p, end in ends.items()):
             self.index.apply(_records(self._reader.poll(_POLL_RECORDS, _POLL_BYTES, 5.0)))
+        self._is_behind = False
 
     def close(self) -> None:
         """Write what was taken, and end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import queue
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -479,6 +480,40 @@ def test_bodies_that_are_refused_cheaply(tmp_path: Path, body: bytes, status: in
     assert lrs.ask("POST", "statements", json=nested).status_code == 400
     assert lrs.statements() == []
     lrs.close()
+
+
+# -- what goes wrong
+
+
+def test_an_index_that_fails_once_is_behind_and_catches_up(lrs: Lrs, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = said(id=str(uuid4())), said(id=str(uuid4()))
+    authority = {"objectType": "Agent", **ALICE}
+    with monkeypatch.context() as broken:
+        broken.setattr(lrs.index, "apply", lambda records: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            lrs.store.put("p", [one], authority, "1.0.0").result(10)
+    assert lrs.store.behind() == 1
+    # It was in the log all the same: sent again, it is the same, and the next ones are taken.
+    lrs.post(one)
+    lrs.post(other)
+    assert lrs.store.behind() == 0
+    assert [s["id"] for s in lrs.statements()] == [other["id"], one["id"]]
+
+
+def test_a_client_who_hangs_up_takes_nothing_back(lrs: Lrs) -> None:
+    future = lrs.store.put("p", [STATEMENT], {"objectType": "Agent", **ALICE}, "1.0.0")
+    assert not future.cancel()
+    future.result(10)
+    assert len(lrs.statements()) == 1
+
+
+def test_more_than_waits_is_told_to_come_back(lrs: Lrs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(command: object) -> None:
+        raise queue.Full
+
+    monkeypatch.setattr(lrs.store._waiting, "put_nowait", full)
+    answer = lrs.ask("POST", "statements", json=STATEMENT)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
 
 
 # -- a projection of the log
