@@ -42,7 +42,7 @@ def until_interrupted(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` on SIGINT or SIGTERM; a second one ends at once, as ever."""
 
     def handle(number: int, frame: FrameType | None) -> None:
-        errors.print("[yellow]Stopping: the batch under way is finished first. Again to stop at once.[/yellow]")
+        errors.print("[yellow]Stopping: what is under way is finished first. Again to stop at once.[/yellow]")
         stop()
         signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
 

@@ -20,7 +20,7 @@ from ingest.lrs.index_sqlite import SqliteIndex
 from ingest.lrs.keys import Keys
 from ingest.lrs.people import People
 from ingest.lrs.store import Store, catch_up
-from pipelines.console import progress
+from pipelines.console import progress, until_interrupted
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration, XueqingError
 
@@ -75,6 +75,14 @@ def opened_app(workspace: Workspace, base_url: str) -> Iterator[Starlette]:
         yield app
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it: uvicorn raises them again at its end, before the store is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def serve(
     workspace: Workspace, host: str, port: int, base_url: str, certificate: Path | None, private_key: Path | None
 ) -> None:
@@ -84,7 +92,13 @@ def serve(
             app, host=host, port=port, log_config=None, access_log=False, server_header=False, lifespan="off",
             timeout_graceful_shutdown=_GRACE_S, ssl_certfile=certificate, ssl_keyfile=private_key,
         )  # fmt: skip
-        uvicorn.Server(config).run()
+        server = _Server(config)
+
+        def stop() -> None:
+            server.should_exit = True
+
+        with until_interrupted(stop):
+            server.run()
 
 
 def rebuild_index(workspace: Workspace) -> int:
