@@ -1,0 +1,157 @@
+"""Speed of the learning-record store: ``python -m benchmarks.lrs [--statements 50000] [--singles 5000]``.
+
+Starts ``xueqing serve`` on a fresh home (embedded log, durable) and posts simulated video statements to it over loopback: in batches of 100, then one
+by one over connections that stay open; then asks by agent, verb, activity and time. Client and server share the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from base64 import b64encode
+from contextlib import closing
+from pathlib import Path
+from statistics import quantiles
+from urllib.parse import urlencode
+
+from benchmarks.machine import describe
+from ingest.lrs.keys import Keys
+
+PORT, PROGRAMME = 8197, "tianshui-2017"
+LEARNERS, VIDEOS = 6_983, 429
+VERBS = [f"https://w3id.org/xapi/video/verbs/{verb}" for verb in ("played", "paused", "seeked")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--statements", type=int, default=50_000, help="posted in batches of 100")
+    parser.add_argument("--singles", type=int, default=5_000, help="posted one by one")
+    parser.add_argument("--connections", type=int, default=32, help="kept open at once")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        with closing(Keys(home / "keys.sqlite")) as keys:
+            key, secret = keys.create(PROGRAMME, ["all"])
+        own = b64encode(f"{key.key_id}:{secret}".encode()).decode()
+        command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(PORT)]
+        server = subprocess.Popen(command, env={**os.environ, "XUEQING_HOME": name}, stderr=subprocess.DEVNULL)
+        try:
+            wait()
+            measure(own, options.statements, options.singles, options.connections)
+            print(f"| the server's memory | {memory_mb(server.pid):,.0f} MB |")
+        finally:
+            server.terminate()
+            server.wait(60)
+        size = sum(f.stat().st_size for f in home.glob("*.sqlite*"))
+        print(
+            f"| log, index and vault on the disk, bytes a statement | {size / (options.statements + options.singles):,.0f} |"
+        )
+
+
+def wait() -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/ready", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server has not started")
+
+
+def measure(own: str, statements: int, singles: int, connections: int) -> None:
+    chance = random.Random(7)
+    print(f"\nSimulated statements; {describe()}\n\n| | |\n|---|---:|")
+    batches = [
+        request(own, "POST", "statements", [statement(chance) for _ in range(100)]) for _ in range(statements // 100)
+    ]
+    seconds, _ = asyncio.run(sent(batches, 4))
+    print(f"| statements a second in batches of 100, durable and validated | {statements / seconds:,.0f} |")
+    one_by_one = [request(own, "POST", "statements", statement(chance)) for _ in range(singles)]
+    seconds, each = asyncio.run(sent(one_by_one, connections))
+    print(f"| statements a second one by one, {connections} connections | {singles / seconds:,.0f} |")
+    print(f"| p99 of one | {1000 * quantiles(each, n=100)[-1]:,.0f} ms |")
+    for name, asked in (
+        ("agent", lambda: {"agent": json.dumps(agent(chance))}), ("verb", lambda: {"verb": chance.choice(VERBS)}),
+        ("activity", lambda: {"activity": video(chance)}), ("time", lambda: {"since": "2020-01-01T00:00:00Z"}),
+    ):  # fmt: skip
+        gets = [request(own, "GET", f"statements?{urlencode({**asked(), 'limit': '25'})}") for _ in range(400)]
+        _, each = asyncio.run(sent(gets, 2))
+        cut = quantiles(each, n=100)
+        print(
+            f"| GET by {name} of {statements + singles:,}, a page of 25: median, p99 | {1000 * cut[49]:.0f}, {1000 * cut[-1]:.0f} ms |"
+        )
+
+
+def agent(chance: random.Random) -> dict[str, object]:
+    number = chance.randrange(LEARNERS)
+    return {"objectType": "Agent", "account": {"homePage": "http://example.org", "name": f"simulated-{number}"}}
+
+
+def video(chance: random.Random) -> str:
+    return f"http://example.org/videos/{chance.randrange(VIDEOS)}"
+
+
+def statement(chance: random.Random) -> dict[str, object]:
+    return {
+        "id": str(uuid.UUID(int=chance.getrandbits(128), version=4)), "actor": agent(chance),
+        "verb": {"id": chance.choice(VERBS), "display": {"en-US": "watched"}}, "timestamp": "2017-10-12T08:30:00.123Z",
+        "object": {
+            "objectType": "Activity", "id": video(chance),
+            "definition": {"type": "https://w3id.org/xapi/video/activity-type/video", "name": {"zh-CN": "课程"}},
+        },
+        "result": {"extensions": {"https://w3id.org/xapi/video/extensions/time": round(chance.random() * 900, 3)}},
+        "context": {
+            "extensions": {"https://w3id.org/xapi/video/extensions/session-id": str(uuid.UUID(int=chance.getrandbits(128), version=4))},
+            "contextActivities": {"parent": [{"id": "http://example.org/course", "objectType": "Activity"}]},
+        },
+    }  # fmt: skip
+
+
+def request(own: str, method: str, path: str, body: object = None) -> bytes:
+    content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    head = (
+        f"{method} /xapi/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {own}\r\nX-Experience-API-Version: 2.0.0\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+async def sent(requests: list[bytes], connections: int) -> tuple[float, list[float]]:
+    """Seconds of all, and of each; every answer is a 200."""
+    left, each = iter(requests), []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", PORT, limit=1 << 24)
+        for one in left:
+            began = time.perf_counter()
+            writer.write(one)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+            each.append(time.perf_counter() - began)
+        writer.close()
+
+    started = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(connections)))
+    return time.perf_counter() - started, each
+
+
+def memory_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+if __name__ == "__main__":
+    main()
