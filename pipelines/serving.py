@@ -19,7 +19,7 @@ from ingest.lrs.http import make_app
 from ingest.lrs.index_sqlite import SqliteIndex
 from ingest.lrs.keys import Keys
 from ingest.lrs.people import People
-from ingest.lrs.store import Store, catch_up
+from ingest.lrs.store import Store, catch_up, records_behind
 from pipelines.console import progress, until_interrupted
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration, XueqingError
@@ -110,8 +110,7 @@ def rebuild_index(workspace: Workspace) -> int:
 
 
 def _catch_up(workspace: Workspace, index: SqliteIndex) -> int:
-    done = index.positions()
-    behind = sum(max(0, end - done.get(p, 0)) for p, end in workspace.log.end_offsets().items())
+    behind = records_behind(workspace.log, index)
     if not behind:
         return 0
     with progress() as bar:

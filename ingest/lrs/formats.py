@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated
@@ -19,6 +20,7 @@ __all__ = [
     "Sha2",
     "Uuid",
     "instant",
+    "microseconds",
     "plain_iri",
 ]
 
@@ -78,3 +80,8 @@ def instant(text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("out of the calendar's range") from error
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, exact."""
+    return math.floor(moment.timestamp()) * 1_000_000 + moment.microsecond

@@ -22,10 +22,10 @@ _FRESH_S = 30.0
 
 
 def account_of(agent: Mapping[str, Any]) -> str | None:
-    """The inverse functional identifier of an agent or group as text; None of one that has none."""
+    """The inverse functional identifier of an agent or group as text, as files of statements give it, too; None of one that has none."""
     for name in IDENTIFIERS:
         if name in agent:
-            return json.dumps({name: agent[name]}, sort_keys=True, ensure_ascii=False)
+            return json.dumps({name: agent[name]}, sort_keys=True)
     return None
 
 
@@ -89,7 +89,7 @@ class People:
             return
         with self._lock:
             keys = self._vault.resolve((account, {"account": account}) for account, _ in unknown.values())
-            numbers = self._vault.keep_forms({(keys[account], form): None for account, form in unknown.values()})
+            numbers = self._vault.keep_forms((keys[account], form) for account, form in unknown.values())
             if len(self._names) > _KEPT:
                 self._names.clear()
             for account, form in unknown.values():

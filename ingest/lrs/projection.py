@@ -9,6 +9,7 @@ import msgspec
 
 from ingest.events import parse_time
 from ingest.events.statement import DocumentDeleted, DocumentStored
+from ingest.lrs.formats import microseconds
 from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Record
 from ingest.lrs.rules import BadStatement, check_statement
 
@@ -72,5 +73,4 @@ def _place(event: DocumentStored | DocumentDeleted) -> DocumentPlace:
 
 
 def _microseconds(text: str) -> int:
-    moment = parse_time(text)
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    return microseconds(parse_time(text))

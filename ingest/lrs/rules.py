@@ -62,22 +62,20 @@ class _Account(_Strict, kw_only=True):
     name: str
 
 
-class _Agent(_Strict, kw_only=True):
+class _Identified(_Strict, kw_only=True):
+    name: str | UnsetType = UNSET
+    mbox: Mbox | UnsetType = UNSET
+    mbox_sha1sum: Sha1 | UnsetType = UNSET
+    openid: Iri | UnsetType = UNSET
+    account: _Account | UnsetType = UNSET
+
+
+class _Agent(_Identified, kw_only=True):
     objectType: Literal["Agent"] | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    mbox: Mbox | UnsetType = UNSET
-    mbox_sha1sum: Sha1 | UnsetType = UNSET
-    openid: Iri | UnsetType = UNSET
-    account: _Account | UnsetType = UNSET
 
 
-class _Group(_Strict, kw_only=True):
+class _Group(_Identified, kw_only=True):
     objectType: Literal["Group"]
-    name: str | UnsetType = UNSET
-    mbox: Mbox | UnsetType = UNSET
-    mbox_sha1sum: Sha1 | UnsetType = UNSET
-    openid: Iri | UnsetType = UNSET
-    account: _Account | UnsetType = UNSET
     member: list[_Agent] | UnsetType = UNSET
 
 
@@ -248,13 +246,8 @@ def _shaped(node: object, shape: type[T], where: str) -> T:
         raise BadStatement(".".join(p for p in parts if p), body) from None
 
 
-def _identifiers(agent: _Agent | _Group) -> int:
-    return (
-        (agent.mbox is not UNSET)
-        + (agent.mbox_sha1sum is not UNSET)
-        + (agent.openid is not UNSET)
-        + (agent.account is not UNSET)
-    )
+def _identifiers(agent: _Identified) -> int:
+    return sum(getattr(agent, name) is not UNSET for name in IDENTIFIERS)
 
 
 def _check_one_identifier(agent: _Agent, where: str) -> None:

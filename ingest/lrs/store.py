@@ -21,16 +21,16 @@ from uuid import uuid4
 from ingest.events import encode, format_time
 from ingest.events.statement import DocumentDeleted, DocumentStored, StatementStored, StatementVoided
 from ingest.events.validation import MAX_RECORD_BYTES
-from ingest.log.port import EventLog, NewRecord
+from ingest.log.port import EventLog, LogReader, NewRecord, Slice
 from ingest.lrs.compare import same_statement
 from ingest.lrs.facets import voids
-from ingest.lrs.formats import instant
+from ingest.lrs.formats import instant, microseconds
 from ingest.lrs.index import Document, DocumentPlace, Record, StatementIndex
 from ingest.lrs.people import People, person_keys
 from ingest.lrs.projection import SOURCE, record_of
 from ingest.sources.ids import stable_id
 
-__all__ = ["Conflict", "DocumentWrite", "Store", "TooBusy", "TooLarge", "catch_up"]
+__all__ = ["Conflict", "DocumentWrite", "Store", "TooBusy", "TooLarge", "catch_up", "records_behind"]
 
 #: Commands of one commit at most, and commands that wait at most: more are refused before memory grows.
 _TOGETHER, _WAITING = 512, 4_096
@@ -207,8 +207,7 @@ class DocumentWrite:
         content, content_type = found
         self._etag = sha1(content, usedforsecurity=False).hexdigest()
         sealed = store.people.seal(person, content) if person is not None else content
-        moment = instant(stored)
-        pending.documents[key] = Document(sealed, content_type, self._etag, int(moment.timestamp() * 1e6))
+        pending.documents[key] = Document(sealed, content_type, self._etag, microseconds(instant(stored)))
         payload = DocumentStored(
             document_id=self.document_id, content_type=content_type, etag=self._etag, content=b64encode(sealed).decode(), **about
         )  # fmt: skip
@@ -239,14 +238,12 @@ class Store:
     def __init__(self, log: EventLog, index: StatementIndex, people: People) -> None:
         self.log, self.index, self.people = log, index, people
         index.bind(log.log_id)
+        catch_up(log, index)
         self._reader = log.reader(lambda partition: index.positions().get(partition, 0))
         self._last_us = 0
         self._waiting: queue.Queue[_Command | None] = queue.Queue(_WAITING)
         self._oldest_us: int | None = None
         self._is_behind = False
-        catch_up(log, index)
-        for partition, offset in index.positions().items():
-            self._reader.seek(partition, offset)
         self._writer = threading.Thread(target=self._write, name="xapi-writer", daemon=True)
         self._writer.start()
 
@@ -297,8 +294,7 @@ class Store:
         Raises:
             LogUnavailable: the log cannot be asked.
         """
-        done = self.index.positions()
-        return sum(max(0, end - done.get(p, 0)) for p, end in self.log.end_offsets().items())
+        return records_behind(self.log, self.index)
 
     def _write(self) -> None:
         is_open = True
@@ -346,14 +342,12 @@ class Store:
             command.done()
 
     def _catch_up(self) -> None:
-        ends = self.log.end_offsets()
         if self._is_behind:
             # What was read may not have been applied.
-            for partition in ends:
+            for partition in self.log.end_offsets():
                 self._reader.seek(partition, self.index.positions().get(partition, 0))
         self._is_behind = True
-        while any(self.index.positions().get(p, 0) < end for p, end in ends.items()):
-            self.index.apply(_records(self._reader.poll(_POLL_RECORDS, _POLL_BYTES, 5.0)))
+        _follow(self.log, self.index, self._reader)
         self._is_behind = False
 
     def close(self) -> None:
@@ -365,17 +359,30 @@ class Store:
 
 def catch_up(log: EventLog, index: StatementIndex, report: Callable[[int], None] = lambda records: None) -> int:
     """Apply all that the index has not seen of the log; returns how many records."""
-    applied, ends = 0, log.end_offsets()
     with log.reader(lambda partition: index.positions().get(partition, 0)) as reader:
-        while any(index.positions().get(p, 0) < end for p, end in ends.items()):
-            records = _records(reader.poll(_POLL_RECORDS, _POLL_BYTES, 5.0))
-            index.apply(records)
-            applied += len(records)
-            report(len(records))
+        return _follow(log, index, reader, report)
+
+
+def records_behind(log: EventLog, index: StatementIndex) -> int:
+    """How many records of the log the index has not seen; raises LogUnavailable."""
+    done = index.positions()
+    return sum(max(0, end - done.get(p, 0)) for p, end in log.end_offsets().items())
+
+
+def _follow(
+    log: EventLog, index: StatementIndex, reader: LogReader, report: Callable[[int], None] = lambda records: None
+) -> int:
+    """Apply what ``reader`` gives up to where the log ends now."""
+    applied, ends = 0, log.end_offsets()
+    while any(index.positions().get(p, 0) < end for p, end in ends.items()):
+        records = _records(reader.poll(_POLL_RECORDS, _POLL_BYTES, 5.0))
+        index.apply(records)
+        applied += len(records)
+        report(len(records))
     return applied
 
 
-def _records(slices: Sequence[Any]) -> list[Record]:
+def _records(slices: Sequence[Slice]) -> list[Record]:
     return [
         record_of(piece.partition, offset, value)
         for piece in slices

@@ -23,6 +23,8 @@ from ingest.events.enrolment import EnrolmentOpened
 from ingest.events.learning import VideoWatched
 from ingest.events.statement import StatementStored
 from ingest.log.port import NewRecord
+from ingest.lrs.people import HOME_PAGE
+from ingest.lrs.rules import IDENTIFIERS
 from ingest.sources.ids import stable_id
 from ingest.sources.report import ImportReport
 
@@ -39,7 +41,6 @@ _VIDEO_VERBS = frozenset(
         "http://adlnet.gov/expapi/verbs/terminated",
     }
 )
-_AGENT_IDS = ("mbox", "mbox_sha1sum", "openid", "account")
 #: One event's time is bounded (see the catalogue); longer sittings are not one viewing.
 _MOST_SECONDS = 86_400.0
 
@@ -124,7 +125,7 @@ class _Converter:
         self._enrolled: set[str] = set()
 
     def _key(self, agent: dict[str, Any]) -> str:
-        account = json.dumps({k: agent[k] for k in _AGENT_IDS if k in agent}, sort_keys=True)
+        account = json.dumps({k: agent[k] for k in IDENTIFIERS if k in agent}, sort_keys=True)
         if account == "{}":
             raise ValueError("an actor without an identifier")
         if account not in self._keys:
@@ -137,10 +138,10 @@ class _Converter:
             return [self._without_people(x) for x in node]
         if not isinstance(node, dict):
             return node
-        is_agent = node.get("objectType", "Agent") in ("Agent", "Group") and any(k in node for k in _AGENT_IDS)
+        is_agent = node.get("objectType", "Agent") in ("Agent", "Group") and any(k in node for k in IDENTIFIERS)
         if is_agent:
             kept = {k: self._without_people(v) for k, v in node.items() if k in ("objectType", "member")}
-            return {**kept, "account": {"homePage": "urn:xueqing:learner", "name": self._key(node)}}
+            return {**kept, "account": {"homePage": HOME_PAGE, "name": self._key(node)}}
         return {
             k: self._without_people(v)
             for k, v in node.items()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -17,7 +18,10 @@ from ingest.lrs.facets import Facet, facets_of
 from ingest.lrs.formats import instant
 from ingest.lrs.http.multipart import Part, boundary_of, join_parts, split_parts
 from ingest.lrs.http.requests import Refused
+from ingest.lrs.people import account_of
 from ingest.lrs.rules import VOIDED, BadStatement, check_statement
+from ingest.sources.report import ImportReport
+from ingest.sources.xapi import read_xapi
 
 _words = st.text(alphabet=string.ascii_letters + string.digits + "天水é", min_size=1, max_size=12)
 _iris = st.builds(
@@ -225,3 +229,19 @@ def test_times_in_every_form_are_the_same_instant() -> None:
             "2017-W41-4T00:30:00",
         )
     } == {instant("2017-10-12T00:30:00.000Z")}
+
+
+def test_a_file_of_statements_and_the_server_know_a_person_by_the_same_account() -> None:
+    agent = {"account": {"homePage": "https://例.cn", "name": "张三"}, "name": "Zhang San"}
+    statement = {
+        "id": WHOLE["id"], "actor": agent, "verb": {"id": "http://example.org/did"}, "object": {"id": "http://example.org/a"},
+        "timestamp": "2017-10-12T08:30:00Z",
+    }  # fmt: skip
+    met: list[str] = []
+
+    def resolve(accounts: Iterable[str]) -> dict[str, str]:
+        met.extend(accounts)
+        return dict.fromkeys(met, "Labcdefgh1234")
+
+    list(read_xapi([json.dumps(statement).encode()], "p", resolve, ImportReport(), lambda line, why: pytest.fail(why)))
+    assert met == [account_of(agent)]

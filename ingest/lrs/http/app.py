@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from ingest.lrs.attachments import Attachments
 from ingest.lrs.http.documents import RESOURCES, Documents
-from ingest.lrs.http.requests import Call, Refused, credentials, query_parameters, spoken_version
+from ingest.lrs.http.requests import Call, Refused, credentials, media_type, query_parameters, spoken_version
 from ingest.lrs.http.statements import Answer, Statements
 from ingest.lrs.keys import Key, Keys
-from ingest.lrs.rules import VERSIONS
+from ingest.lrs.rules import VERSIONS, BadStatement
 from ingest.lrs.store import Conflict, Store, TooBusy, TooLarge
 from warehouse.errors import LogUnavailable
 
@@ -66,7 +66,7 @@ class _Server:
     def __init__(
         self, store: Store, keys: Keys, attachments: Attachments, base_url: str, prefix: str, limits: Limits
     ) -> None:
-        self._store, self._keys, self._limits, self._base_url = store, keys, limits, base_url
+        self._keys, self._limits = keys, limits
 
         def authority(key: Key) -> dict[str, Any]:
             return {"objectType": "Agent", "account": {"homePage": base_url, "name": key.key_id}}
@@ -93,7 +93,8 @@ class _Server:
             call = await self._call(request)
             version, method = call.version, call.method
             found = await self._routed(request.path_params["resource"], call)
-        except Refused as refused:
+        except (Refused, BadStatement) as error:
+            refused = error if isinstance(error, Refused) else Refused(400, str(error))
             if refused.status == 400 and "x-experience-api-version" in request.headers:
                 version = "1.0.3" if request.headers["x-experience-api-version"].startswith("1") else version
             found = _refusal(refused)
@@ -129,7 +130,7 @@ class _Server:
             body = await self._body(request) if method in ("PUT", "POST") else b""
         elif version != "1.0.3":
             raise Refused(400, "the alternate request syntax is not part of xAPI 2.0.0")
-        return Call(method, headers, parameters, body, version, key, request)
+        return Call(method, headers, parameters, body, version, key)
 
     async def _who(self, headers: Mapping[str, str]) -> Key:
         key_id, secret = credentials(headers.get("authorization"))
@@ -211,7 +212,7 @@ def _from_form(
     """A request in the alternate syntax: everything but the method is a field of a form."""
     if parameters:
         raise Refused(400, "of the alternate request syntax only method is in the query")
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+    if media_type(headers.get("content-type", "")) != "application/x-www-form-urlencoded":
         raise Refused(400, "the alternate request syntax is application/x-www-form-urlencoded")
     if method.upper() not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
         raise Refused(400, "method: GET, HEAD, PUT, POST or DELETE")

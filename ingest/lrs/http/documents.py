@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any
 
 from ingest.lrs.formats import plain_iri, plain_uuid
-from ingest.lrs.http.requests import Call, Refused, etags, parse_json
+from ingest.lrs.http.requests import Call, Refused, etags, http_time, media_type, parse_json
 from ingest.lrs.http.statements import Answer
 from ingest.lrs.index import Document, DocumentPlace
 from ingest.lrs.people import account_of
@@ -101,7 +100,7 @@ class Documents:
             content = self._store.opened(place, found)
         except IdentityError:
             raise Refused(404, "there is no such document") from None
-        headers = {"etag": f'"{found.etag}"', "last-modified": formatdate(found.stored_us / 1e6, usegmt=True)}
+        headers = {"etag": f'"{found.etag}"', "last-modified": http_time(found.stored_us)}
         if "if-none-match" in call.headers and found.etag in etags(call.headers["if-none-match"]):
             return Answer(304, headers=headers)
         return Answer(200, content, found.content_type, headers)
@@ -188,7 +187,7 @@ class Documents:
 
 
 def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == "application/json"
+    return media_type(content_type) == "application/json"
 
 
 def _object(content: bytes) -> dict[str, Any] | None:

@@ -8,16 +8,25 @@ import re
 from base64 import b64decode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
-
-from ingest.lrs.formats import instant
+from ingest.lrs.formats import instant, microseconds
 from ingest.lrs.keys import Key
 from ingest.lrs.rules import BadStatement, check_agent
 
-__all__ = ["Call", "Refused", "parse_json", "spoken_version"]
+__all__ = [
+    "Call",
+    "Refused",
+    "credentials",
+    "etags",
+    "http_time",
+    "media_type",
+    "parse_json",
+    "query_parameters",
+    "spoken_version",
+]
 
 _VERSION = re.compile(r"^(?:1\.0(?:\.[0-9]+)?|2\.0(?:\.[0-9]+)?)\Z")
 _MOST_NESTED = 60
@@ -55,7 +64,6 @@ class Call:
     body: bytes
     version: str
     key: Key
-    request: Request
 
     def only(self, *names: str) -> None:
         """Raises Refused where there are other parameters than these."""
@@ -78,11 +86,8 @@ class Call:
 
     def agent(self, name: str = "agent") -> dict[str, Any]:
         """An agent or group in a parameter, as JSON."""
-        try:
-            node = parse_json(self.required(name).encode())
-            check_agent(node, name)
-        except BadStatement as error:
-            raise Refused(400, str(error)) from None
+        node = parse_json(self.required(name).encode())
+        check_agent(node, name)
         assert isinstance(node, dict)
         return node
 
@@ -95,7 +100,7 @@ class Call:
             moment = instant(self.parameters[name].replace(" ", "+"))
         except ValueError:
             raise Refused(400, f"{name}: an ISO 8601 time") from None
-        return math.floor(moment.timestamp()) * 1_000_000 + moment.microsecond
+        return microseconds(moment)
 
 
 def credentials(header: str | None) -> tuple[str, str]:
@@ -194,6 +199,16 @@ def parse_json(body: bytes) -> Any:
     except ValueError as error:
         raise BadStatement("", str(error) if isinstance(error, _Unfit) else "a number is too long") from None
     return found
+
+
+def media_type(content_type: str) -> str:
+    """The type of a Content-Type header without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def http_time(us: int) -> str:
+    """Microseconds since 1970 as HTTP writes a time."""
+    return formatdate(us / 1e6, usegmt=True)
 
 
 def etags(header: str) -> Collection[str]:

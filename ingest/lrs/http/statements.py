@@ -7,7 +7,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from ingest.lrs.facets import Facet
 from ingest.lrs.formats import plain_iri, plain_uuid
 from ingest.lrs.http.formats import as_asked
 from ingest.lrs.http.multipart import Part, boundary_of, join_parts, split_parts
-from ingest.lrs.http.requests import Call, Refused, parse_json
+from ingest.lrs.http.requests import Call, Refused, http_time, media_type, parse_json
 from ingest.lrs.index import Query, Stored
 from ingest.lrs.keys import Key
 from ingest.lrs.rules import BadStatement, check_statement
@@ -77,20 +76,20 @@ class Statements:
         future = self._take(call, statements, parts)
         return future, lambda ids: Answer(200, json.dumps(ids).encode(), "application/json")
 
-    def _body(self, call: Call) -> tuple[Any, dict[str, bytes] | None]:
-        """The JSON, and the contents of attachments by hash; None for those where the body cannot carry any."""
+    def _body(self, call: Call) -> tuple[Any, dict[str, bytes]]:
+        """The JSON, and the contents of attachments by hash."""
         content_type = call.headers.get("content-type", "")
-        kind = content_type.partition(";")[0].strip().lower()
+        kind = media_type(content_type)
         if kind == "multipart/mixed":
             first, *rest = split_parts(call.body, boundary_of(content_type))
-            if first.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            if media_type(first.headers.get("content-type", "")) != "application/json":
                 raise Refused(400, "the first part is to be application/json")
-            return _parsed(first.content), _contents(rest)
+            return parse_json(first.content), _contents(rest)
         if kind != "application/json":
             raise Refused(400, "Content-Type: application/json, or multipart/mixed with attachments")
-        return _parsed(call.body), None
+        return parse_json(call.body), {}
 
-    def _take(self, call: Call, statements: Sequence[Any], parts: dict[str, bytes] | None) -> Future[list[str]]:
+    def _take(self, call: Call, statements: Sequence[Any], contents: dict[str, bytes]) -> Future[list[str]]:
         for n, statement in enumerate(statements):
             try:
                 check_statement(statement, call.version)
@@ -100,26 +99,21 @@ class Statements:
         ids = [s["id"].lower() for s in statements if "id" in s]
         if len(set(ids)) < len(ids):
             raise Refused(400, "an id comes twice")
-        self._keep_attachments(call.key.programme_id, statements, parts)
+        self._keep_attachments(call.key.programme_id, statements, contents)
         version = "1.0.0" if call.version.startswith("1.") else call.version
         return self._store.put(call.key.programme_id, statements, self._authority(call.key), version)
 
     def _keep_attachments(
-        self, programme_id: str, statements: Sequence[Mapping[str, Any]], parts: dict[str, bytes] | None
+        self, programme_id: str, statements: Sequence[Mapping[str, Any]], contents: dict[str, bytes]
     ) -> None:
-        contents = dict(parts or {})
         wanted: set[str] = set()
         for statement in statements:
-            within = statement["object"] if statement["object"].get("objectType") == "SubStatement" else {}
-            for attachment in (*statement.get("attachments", ()), *within.get("attachments", ())):
+            for attachment in _attachments_of(statement):
                 sha2 = attachment["sha2"].lower()
                 wanted.add(sha2)
                 if sha2 in contents:
                     if attachment["usageType"] == SIGNATURE:
-                        try:
-                            check_signature(statement, attachment, contents[sha2])
-                        except BadStatement as error:
-                            raise Refused(400, str(error)) from None
+                        check_signature(statement, attachment, contents[sha2])
                 elif attachment["usageType"] == SIGNATURE or "fileUrl" not in attachment:
                     raise Refused(400, "attachments: a part with the content is missing, and there is no fileUrl")
         if set(contents) - wanted:
@@ -153,7 +147,7 @@ class Statements:
         if found is None or found.is_voided is not (name == "voidedStatementId") or not self._may_read(call, found):
             raise Refused(404, "there is no such statement", through)
         statement = as_asked(self._store.people.restored(found.statement), call)
-        headers = {**through, "last-modified": _http_time(found.stored_us)}
+        headers = {**through, "last-modified": http_time(found.stored_us)}
         return self._answered(call, statement, [statement], headers)
 
     def _may_read(self, call: Call, found: Stored) -> bool:
@@ -169,7 +163,7 @@ class Statements:
         size = min(limit or _USUAL_PAGE, _MOST_A_PAGE)
         facets = self._facets(call)
         since, until = call.microseconds("since"), call.microseconds("until")
-        is_ascending, wants_attachments = call.truth("ascending"), call.truth("attachments")
+        is_ascending = call.truth("ascending")
         if asked.get("format", "exact") not in ("exact", "ids", "canonical"):
             raise Refused(400, "format: exact, ids or canonical")
         found: list[Stored] = []
@@ -184,9 +178,9 @@ class Statements:
         statements = [as_asked(self._store.people.restored(s.statement), call) for s in page]
         headers = dict(through)
         if page:
-            headers["last-modified"] = _http_time(max(s.stored_us for s in page))
+            headers["last-modified"] = http_time(max(s.stored_us for s in page))
         body = {"statements": statements, "more": more}
-        return self._answered(call, body, statements if wants_attachments else [], headers)
+        return self._answered(call, body, statements, headers)
 
     def _facets(self, call: Call) -> list[tuple[int, str]] | None:
         """What is asked for, the rarest first; None where nothing can match."""
@@ -223,8 +217,7 @@ class Statements:
         parts = [Part({"Content-Type": "application/json"}, content)]
         given: set[str] = set()
         for statement in statements:
-            within = statement["object"] if statement["object"].get("objectType") == "SubStatement" else {}
-            for attachment in (*statement.get("attachments", ()), *within.get("attachments", ())):
+            for attachment in _attachments_of(statement):
                 sha2 = attachment["sha2"].lower()
                 kept = self._attachments.get(call.key.programme_id, sha2) if sha2 not in given else None
                 if kept is not None:
@@ -242,11 +235,10 @@ class Statements:
         return Answer(200, joined, content_type, headers)
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except BadStatement as error:
-        raise Refused(400, str(error)) from None
+def _attachments_of(statement: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """A statement's, and those of the substatement that it may have."""
+    within = statement["object"] if statement["object"].get("objectType") == "SubStatement" else {}
+    return [*statement.get("attachments", ()), *within.get("attachments", ())]
 
 
 def _contents(parts: Sequence[Part]) -> dict[str, bytes]:
@@ -287,7 +279,3 @@ def _opened(text: str) -> dict[str, str]:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Refused(400, "more: not what this server has given") from None
     return dict(found)
-
-
-def _http_time(us: int) -> str:
-    return formatdate(us / 1e6, usegmt=True)
