@@ -79,6 +79,9 @@ class People:
 
     def learn(self, statements: Iterable[Any]) -> None:
         """Give keys to everybody in them, in one transaction; nothing where all are known."""
+        if len(self._names) > _KEPT:
+            # Before it is asked who is known: all of these are needed until the next time.
+            self._names.clear()
         unknown: dict[str, tuple[str, str]] = {}
         for statement in statements:
             for node in _people_in(statement):
@@ -90,8 +93,6 @@ class People:
         with self._lock:
             keys = self._vault.resolve((account, {"account": account}) for account, _ in unknown.values())
             numbers = self._vault.keep_forms((keys[account], form) for account, form in unknown.values())
-            if len(self._names) > _KEPT:
-                self._names.clear()
             for account, form in unknown.values():
                 self._names[form] = f"{keys[account]}.{numbers[keys[account], form]}"
 

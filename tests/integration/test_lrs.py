@@ -500,6 +500,13 @@ def test_an_index_that_fails_once_is_behind_and_catches_up(lrs: Lrs, monkeypatch
     assert [s["id"] for s in lrs.statements()] == [other["id"], one["id"]]
 
 
+def test_somebody_known_is_not_forgotten_beside_somebody_new(lrs: Lrs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.lrs.people._KEPT", 1)
+    lrs.post(STATEMENT, said(actor=BOB))
+    lrs.post(STATEMENT, said(actor={"mbox": "mailto:carol@example.org"}))
+    assert [s["actor"] for s in lrs.statements(agent=json.dumps(ALICE))] == [ALICE, ALICE]
+
+
 def test_a_client_who_hangs_up_takes_nothing_back(lrs: Lrs) -> None:
     future = lrs.store.put("p", [STATEMENT], {"objectType": "Agent", **ALICE}, "1.0.0")
     assert not future.cancel()
