@@ -74,8 +74,12 @@ class FastReader(LogReader):
             self._failure = error
 
     def poll(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Slice]:
+        most = max(1, min(max_records, _CONSUME))
         try:
-            messages = self._consumer.consume(max(1, min(max_records, _CONSUME)), timeout_s)
+            # It waits until it has as many as asked for: whoever has less to read would always wait for all of the time.
+            messages = self._consumer.consume(most, 0) or self._consumer.consume(1, timeout_s)
+            if len(messages) == 1 < most:
+                messages += self._consumer.consume(most - 1, 0)
         except (KafkaException, RuntimeError) as error:
             raise LogUnavailable(
                 f"Kafka cannot be read at the moment ({type(error).__name__}); is the broker up?"

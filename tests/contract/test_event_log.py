@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -51,6 +52,20 @@ class EventLogContract(ABC):
     def test_a_new_log_is_empty(self, log: EventLog) -> None:
         assert log.partition_count == 4
         assert log.end_offsets() == log.begin_offsets() == {0: 0, 1: 0, 2: 0, 3: 0}
+
+    def test_a_poll_gives_what_there_is_and_waits_for_no_more(self, log: EventLog) -> None:
+        log.append(records(3))
+        found: list[int] = []
+
+        def read() -> None:
+            with log.reader(lambda p: 0) as reader:
+                while sum(found) < 3:
+                    found.extend(len(piece) for piece in reader.poll(1_000, 1 << 20, 600.0))
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        thread.join(60)
+        assert sum(found) == 3
 
     def test_offsets_count_up_from_zero_in_each_partition(self, log: EventLog) -> None:
         assert log.append(records(500)) == 500
