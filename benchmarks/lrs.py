@@ -1,7 +1,8 @@
-"""Speed of the learning-record store: ``python -m benchmarks.lrs [--statements 50000] [--singles 5000]``.
+"""Speed of the learning-record store: ``python -m benchmarks.lrs [--statements 50000] [--singles 5000] [--clients 5000] [--sessions 50000]``.
 
 Starts ``xueqing serve`` on a fresh home (embedded log, durable) and posts simulated video statements to it over loopback: in batches of 100, then one
-by one over connections that stay open; then asks by agent, verb, activity and time. Client and server share the machine.
+by one over connections that stay open; then asks by agent, verb, activity and time. Then so many clients at once each post the heartbeat of their
+study as an event, and so many sessions are held open of which some speak now and then. Client and server share the machine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,8 @@ import time
 import urllib.request
 import uuid
 from base64 import b64encode
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import quantiles
 from urllib.parse import urlencode
@@ -36,25 +39,38 @@ def main() -> None:
     parser.add_argument("--statements", type=int, default=50_000, help="posted in batches of 100")
     parser.add_argument("--singles", type=int, default=5_000, help="posted one by one")
     parser.add_argument("--connections", type=int, default=32, help="kept open at once")
+    parser.add_argument("--clients", type=int, default=5_000, help="that post a heartbeat at once")
+    parser.add_argument("--sessions", type=int, default=50_000, help="held open, a hundredth of which speak")
     options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if options.sessions > most - 500:
+        options.sessions = most - 500
+        print(f"a process may have {most:,} open files here: only {options.sessions:,} sessions are held")
+    with started() as (own, server, _):
+        measure(own, options.statements, options.singles, options.connections)
+        heartbeats(own, options.clients)
+        print(f"| the server's memory before the sessions | {memory_mb(server.pid, 'VmRSS'):,.0f} MB |")
+        sessions(own, options.sessions, server.pid)
+        print(f"| the server's memory at most | {memory_mb(server.pid):,.0f} MB |")
+
+
+@contextmanager
+def started() -> Iterator[tuple[str, subprocess.Popen[bytes], int]]:
+    """A server on a fresh home: a key's credentials, the process, its port."""
     with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        with closing(Keys(home / "keys.sqlite")) as keys:
+        with closing(Keys(Path(name) / "keys.sqlite")) as keys:
             key, secret = keys.create(PROGRAMME, ["all"])
-        own = b64encode(f"{key.key_id}:{secret}".encode()).decode()
         command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(PORT)]
         server = subprocess.Popen(command, env={**os.environ, "XUEQING_HOME": name}, stderr=subprocess.DEVNULL)
         try:
             wait()
-            measure(own, options.statements, options.singles, options.connections)
-            print(f"| the server's memory | {memory_mb(server.pid):,.0f} MB |")
+            yield b64encode(f"{key.key_id}:{secret}".encode()).decode(), server, PORT
         finally:
             server.terminate()
             server.wait(60)
-        size = sum(f.stat().st_size for f in home.glob("*.sqlite*"))
-        print(
-            f"| log, index and vault on the disk, bytes a statement | {size / (options.statements + options.singles):,.0f} |"
-        )
+            size = sum(f.stat().st_size for f in Path(name).glob("*.sqlite*"))
+            print(f"| log, index and vault on the disk | {size / 1e6:,.0f} MB |")
 
 
 def wait() -> None:
@@ -119,7 +135,7 @@ def statement(chance: random.Random) -> dict[str, object]:
 def request(own: str, method: str, path: str, body: object = None) -> bytes:
     content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
     head = (
-        f"{method} /xapi/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {own}\r\nX-Experience-API-Version: 2.0.0\r\n"
+        f"{method} {path if path.startswith('/') else f'/xapi/{path}'} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {own}\r\nX-Experience-API-Version: 2.0.0\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content
@@ -146,9 +162,89 @@ async def sent(requests: list[bytes], connections: int) -> tuple[float, list[flo
     return time.perf_counter() - started, each
 
 
-def memory_mb(pid: int) -> float:
+def heartbeats(own: str, clients: int) -> None:
+    chance = random.Random(11)
+    bodies = [request(own, "POST", "/events", heartbeat(chance)) for _ in range(clients)]
+
+    async def all_at_once() -> tuple[float, list[float]]:
+        gate, each = asyncio.Event(), []
+
+        async def client(number: int) -> None:
+            # Connections of one address to one port are bounded by its ports.
+            reader, writer = await asyncio.open_connection("127.0.0.1", PORT, local_addr=(local(number), 0))
+            await gate.wait()
+            began = time.perf_counter()
+            writer.write(bodies[number])
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            each.append(time.perf_counter() - began)
+            writer.close()
+
+        tasks = []
+        for start in range(0, clients, 500):
+            tasks += [asyncio.create_task(client(n)) for n in range(start, min(start + 500, clients))]
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(1)
+        gate.set()
+        began = time.perf_counter()
+        await asyncio.gather(*tasks)
+        return time.perf_counter() - began, each
+
+    seconds, each = asyncio.run(all_at_once())
+    cut = quantiles(each, n=100)
+    print(
+        f"| {clients:,} clients at once, each its heartbeat: all, median, p99 | {seconds:.2f}, {cut[49]:.2f}, {cut[-1]:.2f} s |"
+    )
+
+
+def sessions(own: str, count: int, pid: int) -> None:
+    chance = random.Random(13)
+    speaking = [request(own, "POST", "/events", heartbeat(chance)) for _ in range(count // 100)]
+
+    async def held() -> list[float]:
+        opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        about = request(own, "GET", "about")
+
+        async def one(number: int) -> None:
+            pair = await asyncio.open_connection("127.0.0.1", PORT, local_addr=(local(number), 0), limit=4_096)
+            pair[1].write(about)
+            head = await pair[0].readuntil(b"\r\n\r\n")
+            await pair[0].readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
+            opened.append(pair)
+
+        for start in range(0, count, 500):
+            await asyncio.gather(*(one(n) for n in range(start, min(start + 500, count))))
+        print(f"| {len(opened):,} sessions open: the server's memory | {memory_mb(pid, 'VmRSS'):,.0f} MB |")
+        each = []
+        for body in speaking:
+            reader, writer = chance.choice(opened)
+            began = time.perf_counter()
+            writer.write(body)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
+            each.append(time.perf_counter() - began)
+        return each
+
+    cut = quantiles(asyncio.run(held()), n=100)
+    print(f"| one of them speaks: median, p99 | {1000 * cut[49]:.0f}, {1000 * cut[-1]:.0f} ms |")
+
+
+def local(number: int) -> str:
+    return f"127.0.{1 + number // 20_000}.1"
+
+
+def heartbeat(chance: random.Random) -> dict[str, object]:
+    return {
+        "event_id": str(uuid.UUID(int=chance.getrandbits(128), version=4)), "event_type": "video.watched", "event_version": 2,
+        "occurred_at": "2017-10-12T08:30:00Z", "programme_id": PROGRAMME, "learner_key": f"Lsimulated{chance.randrange(LEARNERS):06d}",
+        "source": "heartbeat", "payload": {"enrolment_id": "simulated", "course_id": video(chance), "watched_s": 60.0},
+    }  # fmt: skip
+
+
+def memory_mb(pid: int, name: str = "VmHWM") -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
     return float("nan")
 

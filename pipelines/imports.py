@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,11 +13,12 @@ from typing import BinaryIO, cast
 
 from ingest.identity import Vault
 from ingest.log.port import EventLog, NewRecord
+from ingest.lrs.loading import load_statements
 from ingest.sources.ndjson import read_ndjson
 from ingest.sources.oulad import read_oulad
 from ingest.sources.report import ImportReport
-from ingest.sources.xapi import read_xapi
 from pipelines.console import progress
+from pipelines.statements import IMPORTER, opened_store, rejecting
 from pipelines.steps import APPEND_BATCH
 from pipelines.workspace import Workspace
 from warehouse.errors import BadSource
@@ -77,22 +76,10 @@ def import_oulad(workspace: Workspace, folder: Path) -> ImportReport:
 def import_xapi(workspace: Workspace, file: Path, programme_id: str, *, open_enrolments: bool) -> ImportReport:
     """Append xAPI statements; unusable lines go to a file of the home that only its owner may read."""
     report = ImportReport()
-    vault = workspace.vault(create=True)
-    rejected = workspace.settings.home / "rejected" / f"{file.name}.ndjson"
-
-    def reject(line: bytes, why: str) -> None:
-        rejected.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(rejected, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "wb") as out:
-            out.write(json.dumps({"reason": why, "line": line.decode("utf-8", "backslashreplace")}).encode() + b"\n")
-
-    with _lines(file) as lines, progress() as bar:
+    with _lines(file) as lines, opened_store(workspace) as store, progress() as bar:
         task = bar.add_task(f"Import {file.name}", total=None)
-        records = read_xapi(
-            lines, programme_id, _resolver(vault, "xapi:"), report, reject, open_enrolments=open_enrolments
-        )
-        _append(workspace.log, records, lambda n: bar.advance(task, n))
-    vault.close()
-    if rejected.exists() and report.set_aside:
-        report.warnings.append(f"lines that are no usable statements are kept in {rejected}")
+        load_statements(
+            store, programme_id, lines, IMPORTER, report, rejecting(workspace, file.name), opens_enrolments=open_enrolments,
+            advance=lambda: bar.advance(task),
+        )  # fmt: skip
     return report

@@ -73,14 +73,14 @@ changed as (
 ),
 fresh as (
     select event_id, any_value(event_type) as event_type, any_value(enrolment_id) as enrolment_id,
-        any_value(occurred_at) as occurred_at, min(recorded_at) as recorded_at, any_value(payload) as payload
-    from lake.accepted
+        any_value(occurred_at) as occurred_at, min(recorded_at) as recorded_at, any_value(voided_event_id) as voided_event_id
+    from lake.events
     where programme_id = $programme and recorded_at >= $known and recorded_at < $until
     group by event_id
 ),
 voids as (
     select f.event_id, f.event_type, f.occurred_at, f.recorded_at, any_value(v.enrolment_id) as enrolment_id
-    from fresh f join lake.accepted v on v.event_id = json_extract_string(f.payload, '$.voided_event_id')
+    from fresh f join lake.events v on v.event_id = f.voided_event_id
     where f.event_type = 'event.voided'
     group by all
 )

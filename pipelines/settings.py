@@ -25,6 +25,10 @@ VARIABLES: Mapping[str, str] = {
     "XUEQING_ALERT_WEBHOOK": "where a failed unattended run is posted to, as JSON (default: nowhere)",
     "XUEQING_ALERT_MAIL": "addresses that are written to of a failed unattended run, comma-separated (default: none)",
     "XUEQING_SMTP": "the mail server for that: smtp[s]://[USER:PASSWORD@]HOST[:PORT] (default: smtp://localhost)",
+    "XUEQING_STATEMENT_INDEX": "the index of statements: sqlite:PATH or postgresql://… (default: sqlite in the home)",
+    "XUEQING_OIDC_ISSUER": "an OpenID Connect provider whose bearer tokens xueqing serve takes (default: none)",
+    "XUEQING_OIDC_AUDIENCE": "whom its tokens are to be for (default: xueqing)",
+    "XUEQING_OIDC_CLAIM": "the claim of a token that names the programme (default: programme_id)",
     "XUEQING_PARTITIONS": "partitions of a new log (default: 4)",
 }
 
@@ -45,6 +49,10 @@ class Settings:
     alert_webhook: str = field(repr=False)
     alert_mail: tuple[str, ...]
     smtp: str = field(repr=False)
+    statement_index: str = field(repr=False)
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_claim: str
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -74,6 +82,10 @@ class Settings:
             alert_webhook=environ.get("XUEQING_ALERT_WEBHOOK", ""),
             alert_mail=tuple(a.strip() for a in environ.get("XUEQING_ALERT_MAIL", "").split(",") if a.strip()),
             smtp=environ.get("XUEQING_SMTP", "smtp://localhost"),
+            statement_index=environ.get("XUEQING_STATEMENT_INDEX", f"sqlite:{home / 'statement-index.sqlite'}"),
+            oidc_issuer=environ.get("XUEQING_OIDC_ISSUER", ""),
+            oidc_audience=environ.get("XUEQING_OIDC_AUDIENCE", "xueqing"),
+            oidc_claim=environ.get("XUEQING_OIDC_CLAIM", "programme_id"),
         )
 
     @property
@@ -95,11 +107,6 @@ class Settings:
     def keys(self) -> Path:
         """The file of clients' keys."""
         return self.home / "keys.sqlite"
-
-    @property
-    def statement_index(self) -> Path:
-        """The index of xAPI statements and documents, which can be made again from the log."""
-        return self.home / "statement-index.sqlite"
 
     @property
     def attachments(self) -> Path:

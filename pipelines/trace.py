@@ -289,11 +289,11 @@ def events_behind(
             select a.*, row_number() over (
                 partition by a.event_id order by a.recorded_at, a."partition", a."offset"
             ) as arrival_number
-            from lake.accepted a join covered using ("partition")
+            from lake.events a join covered using ("partition")
             where a.programme_id = {_quoted(found.figure.programme_id)} and a."offset" < covered.next_offset and {known}
         ),
         voids as (
-            select json_extract_string(payload, '$.voided_event_id') as event_id,
+            select voided_event_id as event_id,
                 arg_min(event_id, recorded_at) as voided_by_event_id
             from read
             where event_type = 'event.voided' and arrival_number = 1 and {end.format("recorded_at")}

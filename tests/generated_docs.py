@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from msgspec import inspect
 
-from ingest.events import EventSpec, catalogue
+from ingest.events import Actor, EventSpec, catalogue, latest_version
 from ingest.events.envelope import Envelope
+from ingest.events.profile import ENROLMENT, PAYLOAD, PROFILE, ROLE, SOURCE, VERB, spec_of
 from ingest.events.validation import EARLIEST, FUTURE_TOLERANCE, MAX_RECORD_BYTES, Reason
 
+VERSION = f"{PROFILE}:v1"
+#: Well-known verbs that say the same less exactly.
+BROADER = {
+    "session.started": "https://w3id.org/xapi/adl/verbs/logged-in",
+    "video.watched": "http://activitystrea.ms/schema/1.0/watch",
+    "text.read": "http://activitystrea.ms/schema/1.0/read",
+    "content.accessed": "http://activitystrea.ms/schema/1.0/access",
+    "assignment.submitted": "http://activitystrea.ms/schema/1.0/submit",
+    "assignment.graded": "http://adlnet.gov/expapi/verbs/scored",
+    "resource.shared": "http://adlnet.gov/expapi/verbs/shared",
+    "survey.answered": "http://adlnet.gov/expapi/verbs/responded",
+    "event.voided": "http://adlnet.gov/expapi/verbs/voided",
+}
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -73,7 +88,79 @@ def events_page() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"events.md": events_page}
+def xapi_profile() -> str:
+    """The xAPI Profile (adlnet/xapi-profiles 1.0) of all events that a statement may say."""
+    specs = [
+        spec
+        for (name, version), spec in catalogue().items()
+        if version == latest_version(name) and spec_of(f"{VERB}{name}")
+    ]
+    scheme = {"inScheme": VERSION}
+    concepts: list[dict[str, Any]] = [
+        {
+            "id": f"{VERB}{spec.event_type}", "type": "Verb", **scheme,
+            "prefLabel": {"en": spec.event_type}, "definition": {"en": spec.summary},
+            **({"broadMatch": [BROADER[spec.event_type]]} if spec.event_type in BROADER else {}),
+        }
+        for spec in specs
+    ]  # fmt: skip
+    concepts += [
+        {
+            "id": f"{PROFILE}:activity-type:{family}", "type": "ActivityType", **scheme, "prefLabel": {"en": family},
+            "definition": {"en": f"What an event of the family {family} is about."},
+        }
+        for family in dict.fromkeys(spec.family for spec in specs)
+    ]  # fmt: skip
+    concepts += [
+        {
+            "id": iri, "type": "ContextExtension", **scheme, "prefLabel": {"en": name}, "definition": {"en": what},
+            "inlineSchema": json.dumps(schema),
+        }
+        for iri, name, what, schema in (
+            (PAYLOAD, "payload", "The event's payload, as docs/events.md has it.", {"type": "object"}),
+            (ROLE, "role", "Whose deed it is, where both may do it.", {"enum": ["learner", "staff"]}),
+            (SOURCE, "source", "What brought the event in.", {"type": "string"}),
+            (ENROLMENT, "enrolment", "The enrolment that a statement of another profile belongs to.", {"type": "string"}),
+        )
+    ]  # fmt: skip
+    templates = [
+        {
+            "id": f"{PROFILE}:template:{spec.event_type}", "type": "StatementTemplate", **scheme,
+            "prefLabel": {"en": spec.event_type},
+            "definition": {"en": f"{spec.summary} Actor: {'whoever' if spec.actor is Actor.NONE else spec.actor.value}."},
+            "verb": f"{VERB}{spec.event_type}", "objectActivityType": f"{PROFILE}:activity-type:{spec.family}",
+            "rules": _rules(spec),
+        }
+        for spec in specs
+    ]  # fmt: skip
+    profile = {
+        "@context": "https://w3id.org/xapi/profiles/context", "id": PROFILE, "type": "Profile",
+        "conformsTo": "https://w3id.org/xapi/profiles#1.0", "prefLabel": {"en": "Xueqing learner events", "zh": "学情学习事件"},
+        "definition": {"en": "Every event of Xueqing's catalogue as an xAPI statement.", "zh": "学情事件目录中的每种事件，表示为 xAPI 语句。"},
+        "author": {"type": "Organization", "name": "Xueqing"},
+        "versions": [{"id": VERSION, "generatedAtTime": "2026-11-25T00:00:00Z"}],
+        "concepts": concepts, "templates": templates,
+    }  # fmt: skip
+    return json.dumps(profile, ensure_ascii=False, indent=2) + "\n"
+
+
+def _rules(spec: EventSpec) -> list[dict[str, Any]]:
+    info = inspect.type_info(spec.payload)
+    assert isinstance(info, inspect.StructType)
+    place = f"$.context.extensions['{PAYLOAD}']"
+    rules: list[dict[str, Any]] = [{"location": place, "presence": "included"}]
+    for field in info.fields:
+        rule: dict[str, Any] = {"location": f"{place}.{field.encode_name}", "scopeNote": {"en": _describe(field.type)}}
+        rule["presence"] = "included" if field.required else "recommended"
+        rules.append(rule)
+    if spec.actor is Actor.EITHER:
+        rules.append(
+            {"location": f"$.context.extensions['{ROLE}']", "presence": "recommended", "all": ["learner", "staff"]}
+        )
+    return rules
+
+
+PAGES = {"events.md": events_page, "xapi-profile/xueqing.jsonld": xapi_profile}
 
 
 def main() -> int:
@@ -81,6 +168,7 @@ def main() -> int:
     for name, make in PAGES.items():
         path, text = DOCS / name, make()
         if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(name)

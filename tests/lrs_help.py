@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from ingest.identity import Vault
 from ingest.log.port import EventLog
 from ingest.log.sqlite import SqliteLog
 from ingest.lrs.attachments import Attachments
-from ingest.lrs.http import Limits, make_app
+from ingest.lrs.http import Access, Limits, make_app
+from ingest.lrs.index import StatementIndex
 from ingest.lrs.index_sqlite import SqliteIndex
 from ingest.lrs.keys import Keys
 from ingest.lrs.people import People
 from ingest.lrs.store import Store
+from ingest.lrs.tokens import Tokens
 
 KEK = bytes(range(32))
 ALICE = {"mbox": "mailto:alice@example.org", "name": "Alice"}
@@ -32,19 +35,38 @@ STATEMENT: dict[str, Any] = {
 class Lrs:
     """Everything that a server has; ``ask`` sends a request with the version header and a key."""
 
-    def __init__(self, folder: Path, *, log: EventLog | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        log: EventLog | None = None,
+        index: StatementIndex | None = None,
+        limits: Limits | None = None,
+        tokens: Tokens | None = None,
+    ) -> None:
         self.folder = folder
         self.log = log or SqliteLog(folder / "log.sqlite")
         self.vault = Vault(folder / "vault.sqlite", KEK)
         self.people = People(self.vault)
-        self.index = SqliteIndex(folder / "index.sqlite")
-        self.keys = Keys(folder / "keys.sqlite")
+        self.index = index or SqliteIndex(folder / "index.sqlite")
+        # Secrets of a test need no strength, and it makes many.
+        self.keys = Keys(folder / "keys.sqlite", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        self._limits, self._tokens = limits, tokens
+        self.reopen()
+        self.usual = self.key("all")
+
+    def reopen(self) -> None:
+        """A store on what there is."""
         self.store = Store(self.log, self.index, self.people)
         app = make_app(
-            self.store, self.keys, Attachments(folder / "attachments"), base_url="http://127.0.0.1", limits=limits
+            self.store,
+            Access(self.keys, self._tokens),
+            Attachments(self.folder / "attachments"),
+            base_url="http://127.0.0.1",
+            limits=self._limits,
         )
-        self.client = TestClient(app)
-        self.usual = self.key("all")
+        # Entered, it keeps its loop from one request to the next.
+        self.client = TestClient(app).__enter__()
 
     def key(self, *scopes: str, programme: str = "p") -> str:
         """A new key, as the value of an Authorization header."""
@@ -80,7 +102,7 @@ class Lrs:
             answer = self.ask("GET", more.removeprefix("/xapi/"))
 
     def close(self) -> None:
-        self.client.close()
+        self.client.__exit__()
         self.store.close()
         self.index.close()
         self.keys.close()

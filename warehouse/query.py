@@ -16,7 +16,8 @@ def connect(published: Path, lake: Lake | None = None) -> duckdb.DuckDBPyConnect
     """A connection on which the marts can be read and nothing of them written.
 
     The marts are found by their bare names (``rpt_status``). With ``lake``, also
-    ``lake.records`` (every record), ``lake.accepted`` and ``lake.quarantined``.
+    ``lake.records`` (every record), ``lake.accepted``, ``lake.quarantined``, and ``lake.events``: what is accepted, statements as the
+    events that they are counted as.
 
     Raises:
         NotPublished: no build has been published yet.
@@ -30,7 +31,25 @@ def connect(published: Path, lake: Lake | None = None) -> duckdb.DuckDBPyConnect
     if lake is not None and lake.exists:
         _add_lake_views(con, lake)
     con.execute("set search_path = 'memory.main,warehouse.marts,warehouse.reference'")
+    if lake is not None and lake.exists:
+        _add_events_view(con)
     return con
+
+
+def _add_events_view(con: duckdb.DuckDBPyConnection) -> None:
+    voided = "case when a.event_type = 'event.voided' then a.payload ->> '$.voided_event_id' end"
+    published = con.execute(
+        "select 1 from duckdb_tables() where database_name = 'warehouse' and table_name = 'fct_counted_statements'"
+    ).fetchone()
+    if published is None:  # by a build of before there was such a mart
+        con.execute(f"create view lake.events as select a.*, {voided} as voided_event_id from lake.accepted a")
+        return
+    con.execute(
+        "create view lake.events as select a.* replace ("
+        " coalesce(s.event_type, a.event_type) as event_type, coalesce(s.event_id, a.event_id) as event_id),"
+        f" coalesce(s.voided_event_id, {voided}) as voided_event_id from lake.accepted a"
+        ' left join fct_counted_statements s on a."partition" = s.log_partition and a."offset" = s.log_offset'
+    )
 
 
 def connect_lake(lake: Lake) -> duckdb.DuckDBPyConnection:

@@ -46,7 +46,7 @@ where extras.log_offset is null
 {% macro columns_in_play() -%}
     {{ return([
         'event_id', 'event_type', 'occurred_at', 'recorded_at', 'occurred_on', 'programme_id', 'enrolment_id', 'log_partition',
-        'log_offset', 'course_id', 'duration_s', 'click_count', 'post_id', 'is_effective', 'assignment_id', 'grade', 'is_final',
+        'log_offset', 'course_id', 'duration_s', 'viewing', 'click_count', 'post_id', 'is_effective', 'assignment_id', 'grade', 'is_final',
         'points', 'weight_pct', 'details'
     ]) }}
 {%- endmacro %}

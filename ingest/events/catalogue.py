@@ -86,6 +86,7 @@ def catalogue() -> Mapping[tuple[str, int], EventSpec]:
     return MappingProxyType(dict(_REGISTRY))
 
 
+@cache
 def latest_version(event_type: str) -> int:
     """The newest version of ``event_type``; KeyError if there is no such type."""
     versions = [v for t, v in catalogue() if t == event_type]

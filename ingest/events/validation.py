@@ -17,6 +17,7 @@ import msgspec
 
 from ingest.events.catalogue import Actor, EventSpec, catalogue
 from ingest.events.envelope import TIME_PATTERN, Envelope, parse_time
+from ingest.events.profile import PAYLOAD, VERB, is_staffs, spec_of
 
 __all__ = ["EARLIEST", "FUTURE_TOLERANCE", "MAX_RECORD_BYTES", "Reason", "Refusal", "validate"]
 
@@ -188,4 +189,32 @@ def validate(value: bytes | None, recorded_at: datetime) -> Envelope | Refusal:
         payload = msgspec.convert(envelope.payload, spec.payload)
     except msgspec.ValidationError as error:
         return _refusal(str(error), "payload")
-    return _check_actor(spec, envelope, payload) or envelope
+    return _check_actor(spec, envelope, payload) or _check_statement(envelope) or envelope
+
+
+def _check_statement(envelope: Envelope) -> Refusal | None:
+    """A statement with a verb of ours says an event, or it is none."""
+    verb = envelope.payload.get("verb_id", "")
+    if envelope.event_type != "xapi.statement_stored" or not verb.startswith(VERB):
+        return None
+    spec = spec_of(verb)
+    if spec is None:
+        return Refusal(Reason.UNKNOWN_EVENT_TYPE, "payload.verb_id", "no event of the profile (docs/xapi-profile/)")
+    statement = envelope.payload["statement"]
+    try:
+        said = statement["context"]["extensions"][PAYLOAD]
+    except (KeyError, TypeError):
+        return Refusal(Reason.MISSING_FIELD, f"payload.statement.context.extensions.{PAYLOAD}", "the event's payload")
+    try:
+        payload = msgspec.convert(said, spec.payload)
+    except msgspec.ValidationError as error:
+        return _refusal(str(error), f"payload.statement.context.extensions.{PAYLOAD}")
+    if is_staffs(spec, statement) != (envelope.staff_key is not None) and spec.actor is not Actor.NONE:
+        return Refusal(Reason.WRONG_ACTOR, "learner_key", f"{spec.event_type} is of a {spec.actor.value}")
+    if spec.actor is Actor.EITHER and envelope.staff_key is None and getattr(payload, "enrolment_id", None) is None:
+        return Refusal(
+            Reason.MISSING_FIELD,
+            f"payload.statement.context.extensions.{PAYLOAD}.enrolment_id",
+            "required of a learner",
+        )
+    return None

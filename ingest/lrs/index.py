@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Document", "DocumentChange", "DocumentPlace", "Query", "Record", "StatementIndex", "Stored"]
+__all__ = [
+    "MOST_SECONDS",
+    "Document",
+    "DocumentChange",
+    "DocumentPlace",
+    "Enrolment",
+    "Query",
+    "Record",
+    "SeenEvent",
+    "StatementIndex",
+    "Stored",
+    "TooCostly",
+]
+
+
+#: Seconds that one query may take.
+MOST_SECONDS = 10.0
+
+
+class TooCostly(Exception):
+    """A query that takes longer than one may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the query takes more than {MOST_SECONDS:.0f} seconds; ask for less by agent, activity, verb or time"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +92,54 @@ class DocumentChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Somebody was enrolled; ``programme_id`` is the record's."""
+
+    learner_key: str
+    enrolment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """An event of ours; ``digest`` is of what it says, whatever the order of its members. ``recorded_us``: microseconds since 1970."""
+
+    event_id: str
+    digest: bytes
+    recorded_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """What one record of the log changes; both None where it is about something else."""
+    """What one record of the log changes; all None where it is about something else."""
 
     partition: int
     offset: int
     programme_id: str = ""
     stored_us: int = 0
     statement: dict[str, Any] | None = None
-    change: DocumentChange | None = field(default=None)
+    change: DocumentChange | None = None
+    enrolment: Enrolment | None = None
+    event: SeenEvent | None = None
 
 
 class StatementIndex(ABC):
     """Statements and documents of several programmes, none of which sees another's."""
+
+    #: Whether other processes apply to it, too.
+    is_shared = False
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Be the only one, of all processes, to plan, append and apply."""
+        yield
+
+    def settled_us(self) -> int | None:
+        """Until when everything stored can be asked for, in microseconds, while another process writes; None where none does."""
+        return None
+
+    @abstractmethod
+    def newest_us(self) -> int:
+        """When the newest statement was stored, in microseconds; 0 where there is none."""
 
     @abstractmethod
     def bind(self, log_id: str) -> None:
@@ -113,8 +174,16 @@ class StatementIndex(ABC):
         """Those stored after ``since_us``; of a state's place without a registration those of every registration."""
 
     @abstractmethod
-    def recent(self, programme_ids: Collection[str], since_us: int) -> list[tuple[str, str, int]]:
-        """(programme, verb, how many) statements stored since."""
+    def enrolments(self, programme_id: str, learner_key: str) -> frozenset[str]:
+        """Every enrolment that was ever opened for a learner."""
+
+    @abstractmethod
+    def events(self, programme_id: str, event_ids: Collection[str]) -> dict[str, bytes]:
+        """The digests of events recorded lately, by id; those that are not known are left out."""
+
+    @abstractmethod
+    def forget_events(self, before_us: int) -> None:
+        """Drop what was recorded before."""
 
     @abstractmethod
     def clear(self) -> None:

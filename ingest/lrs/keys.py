@@ -27,8 +27,9 @@ SCOPES = {
     "statements/read": "read all of the programme's statements",
     "state": "read and write states",
     "profile": "read and write the profiles of agents and activities",
+    "enrolments/open": "have learners enrolled in the courses that its statements are about",
     "events/write": "send the platform's own events",
-    "all": "everything",
+    "all": "everything but opening enrolments",
 }
 _SCHEMA = """
 create table if not exists keys (
@@ -57,15 +58,19 @@ class Key:
 
 
 class Keys:
-    """The keys in one SQLite file. Several threads and processes may use it."""
+    """The keys in one SQLite file. Several threads and processes may use it.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        hasher: of new secrets; with the library's own costs where none is given.
+    """
+
+    def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._con = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         path.chmod(0o600)
         self._con.execute(_SCHEMA)
         self._lock = threading.Lock()
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._own = secrets.token_bytes(32)
         self._known: dict[str, tuple[float, bytes, Key]] = {}
 

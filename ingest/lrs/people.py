@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from ingest.identity import Vault
 from ingest.lrs.rules import IDENTIFIERS
 from warehouse.errors import IdentityError
@@ -16,6 +18,9 @@ __all__ = ["HOME_PAGE", "People", "account_of", "person_keys"]
 
 #: Whose account a person has who is known by a key only.
 HOME_PAGE = "urn:xueqing:learner"
+_encode = msgspec.json.Encoder().encode
+#: Members that are always somebody.
+_THEIR_OWN = ("actor", "authority")
 _KEPT = 50_000
 #: Seconds for which somebody who was forgotten elsewhere may still be read back here.
 _FRESH_S = 30.0
@@ -36,9 +41,28 @@ def _is_person(node: Mapping[str, Any]) -> bool:
     return "name" in node and node.get("objectType") == "Group"
 
 
-def _form(node: Mapping[str, Any]) -> str:
+def _said(node: Mapping[str, Any]) -> Mapping[str, Any]:
     """All that a statement says of a person, members of a group apart."""
-    return json.dumps({k: v for k, v in node.items() if k != "member"}, ensure_ascii=False)
+    return {k: v for k, v in node.items() if k != "member"} if "member" in node else node
+
+
+def _form(node: Mapping[str, Any]) -> str:
+    """The same as the vault keeps it."""
+    return json.dumps(_said(node), ensure_ascii=False)
+
+
+def _mark(node: Mapping[str, Any]) -> bytes:
+    """The same for a look into memory, at a tenth of the time."""
+    return _encode(_said(node))
+
+
+def _may_name(part: Any) -> bool:
+    """Whether somebody can be within: a look at the text takes a twentieth of a walk.
+
+    May say yes of nobody, never no of somebody: the encoder escapes no letter.
+    """
+    text = _encode(part)
+    return b'"mbox' in text or b'"account"' in text or b'"openid"' in text or b'"Group"' in text
 
 
 def _people_in(node: Any) -> Iterator[Mapping[str, Any]]:
@@ -52,6 +76,13 @@ def _people_in(node: Any) -> Iterator[Mapping[str, Any]]:
         for value in node:
             if isinstance(value, (dict, list)):
                 yield from _people_in(value)
+
+
+def _parts_with_people(statement: Mapping[str, Any]) -> list[str]:
+    """Members of a statement, or of an agent, within which there may be somebody."""
+    if not _may_name({k: v for k, v in statement.items() if k not in _THEIR_OWN}):
+        return [k for k in _THEIR_OWN if k in statement]
+    return [k for k, v in statement.items() if isinstance(v, (dict, list)) and (k in _THEIR_OWN or _may_name(v))]
 
 
 def person_keys(node: Mapping[str, Any]) -> list[str]:
@@ -74,7 +105,7 @@ class People:
 
     def __init__(self, vault: Vault) -> None:
         self._vault, self._lock = vault, threading.Lock()
-        self._names: dict[str, str] = {}
+        self._names: dict[bytes, str] = {}
         self._read: dict[str, tuple[float, str]] = {}
 
     def learn(self, statements: Iterable[Any]) -> None:
@@ -82,28 +113,34 @@ class People:
         if len(self._names) > _KEPT:
             # Before it is asked who is known: all of these are needed until the next time.
             self._names.clear()
-        unknown: dict[str, tuple[str, str]] = {}
+        unknown: dict[bytes, tuple[str, str]] = {}
         for statement in statements:
-            for node in _people_in(statement):
-                form = _form(node)
-                if form not in self._names:
-                    unknown[form] = (account_of(node) or f"group {form}", form)
+            parts = [statement] if _is_person(statement) else [statement[k] for k in _parts_with_people(statement)]
+            for part in parts:
+                for node in _people_in(part):
+                    mark = _mark(node)
+                    if mark not in self._names:
+                        form = _form(node)
+                        unknown[mark] = (account_of(node) or f"group {form}", form)
         if not unknown:
             return
         with self._lock:
             keys = self._vault.resolve((account, {"account": account}) for account, _ in unknown.values())
             numbers = self._vault.keep_forms((keys[account], form) for account, form in unknown.values())
-            for account, form in unknown.values():
-                self._names[form] = f"{keys[account]}.{numbers[keys[account], form]}"
+            for mark, (account, form) in unknown.items():
+                self._names[mark] = f"{keys[account]}.{numbers[keys[account], form]}"
 
-    def replaced(self, node: Any) -> Any:
+    def replaced(self, statement: Mapping[str, Any]) -> dict[str, Any]:
         """A copy with keys in place of people, all of whom :meth:`learn` has met."""
+        return {**statement, **{k: self._replaced(statement[k]) for k in _parts_with_people(statement)}}
+
+    def _replaced(self, node: Any) -> Any:
         if isinstance(node, list):
-            return [self.replaced(x) if isinstance(x, (dict, list)) else x for x in node]
-        copy = {k: self.replaced(v) if isinstance(v, (dict, list)) else v for k, v in node.items()}
+            return [self._replaced(x) if isinstance(x, (dict, list)) else x for x in node]
+        copy = {k: self._replaced(v) if isinstance(v, (dict, list)) else v for k, v in node.items()}
         if _is_person(node):
             kept = {k: v for k, v in copy.items() if k in ("objectType", "member")}
-            return {**kept, "account": {"homePage": HOME_PAGE, "name": self._names[_form(node)]}}
+            return {**kept, "account": {"homePage": HOME_PAGE, "name": self._names[_mark(node)]}}
         return copy
 
     def restored(self, node: Any) -> Any:
@@ -155,7 +192,7 @@ class People:
     def key_for(self, agent: Mapping[str, Any]) -> str:
         """As :meth:`key_of`, giving a key to somebody new."""
         self.learn([agent])
-        return self._names[_form(agent)].rpartition(".")[0]
+        return self._names[_mark(agent)].rpartition(".")[0]
 
     def seal(self, key: str, plain: bytes) -> bytes:
         """Encrypt under a person's key."""

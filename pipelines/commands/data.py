@@ -45,7 +45,8 @@ def sql(
     """Ask the published warehouse, read-only.
 
     The marts go by their bare names (`rpt_status`, `fct_enrolment_days`, `dim_enrolments`, …);
-    `lake.accepted` and `lake.quarantined` are the records behind them. `show all tables` lists them.
+    `lake.accepted` and `lake.quarantined` are the records behind them, `lake.events` the
+    accepted ones with statements as the events that they are counted as. `show all tables` lists them.
     """
     workspace = Workspace(Settings.from_environment())
     with connect(workspace.warehouse.published, workspace.lake) as con:

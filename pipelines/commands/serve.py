@@ -1,4 +1,4 @@
-"""The command that serves xAPI."""
+"""The command that serves xAPI and takes events."""
 
 from __future__ import annotations
 
@@ -35,21 +35,24 @@ def serve(
         bool, typer.Option("--rebuild", help="Make the index of statements again from the log, and end.")
     ] = False,
 ) -> None:  # fmt: skip
-    """Serve xAPI 1.0.3 and 2.0.0 at /xapi until Ctrl-C: statements go into the log before they are answered for.
+    """Serve xAPI 1.0.3 and 2.0.0 at /xapi, and take our own events at /events, until Ctrl-C. What is taken is in the log first.
 
-    Make a key first: `xueqing keys create -p PROGRAMME --scope all`. /health and /ready say how it is. The index of
-    statements is a projection of the log: it catches up at the start, and `--rebuild` makes it anew.
+    Make a key first: `xueqing keys create -p PROGRAMME --scope all`. The start page shows live what arrives; /site/ has the
+    reports where `xueqing site` has written them; /health, /ready, /metrics and /openapi.json are for operators. The index of
+    statements is a projection of the log: it catches up at the start, and `--rebuild` makes it anew. docs/xapi.md has it all.
     """
     # A server's libraries take longer to import than most commands to run.
-    from pipelines import serving
+    from pipelines import serving, statements
 
     workspace = Workspace(Settings.from_environment())
     if rebuild:
-        output.print(f"{serving.rebuild_index(workspace):,} records of the log read; the index is made again")
+        output.print(f"{statements.rebuild_index(workspace):,} records of the log read; the index is made again")
         return
     has_tls = tls_certificate is not None and tls_key is not None
     serving.check_listening(host, has_tls=has_tls, is_behind_proxy=behind_proxy)
     address = url or f"{'https' if has_tls else 'http'}://{host}:{port}"
-    errors.print(f"xAPI is at {address}/xapi until Ctrl-C.", soft_wrap=True)
+    errors.print(
+        f"Serving at {address}/ (xAPI at {address}/xapi, events at {address}/events) until Ctrl-C.", soft_wrap=True
+    )
     serving.serve(workspace, host, port, address, tls_certificate, tls_key)
     errors.print("Stopped; everything taken is in the log.")

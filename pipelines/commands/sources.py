@@ -1,18 +1,21 @@
-"""Commands that bring events in: simulate, import."""
+"""Commands that bring events in and statements out: simulate, import, export, forward."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingest.events import format_time
+from ingest.lrs.formats import instant
 from ingest.sources.report import ImportReport
 from pipelines import imports, steps
-from pipelines.console import errors, output
+from pipelines.console import errors, output, progress
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
-from warehouse.errors import BadSource
+from warehouse.errors import BadConfiguration, BadSource
 
 __all__ = ["register"]
 
@@ -21,6 +24,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command()(simulate)
     app.add_typer(import_app, name="import")
+    app.add_typer(export_app, name="export")
+    app.command()(forward)
 
 
 def simulate(
@@ -53,15 +58,95 @@ def oulad(folder: Annotated[Path, typer.Argument(help="The release's folder (CSV
 
 @import_app.command()
 def xapi(
-    file: Annotated[Path, typer.Argument(help="One statement a line (.gz too); - for standard input.")],
     programme: Annotated[str, typer.Option("--programme", "-p", help="Programme that the statements belong to.")],
+    file: Annotated[Path | None, typer.Argument(help="One statement a line (.gz too); - for standard input.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="Another learning-record store instead: its address before /statements."),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="A key of that store: ID:SECRET, or @FILE with it.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only what was stored there after this time; otherwise it goes on where it stopped."),
+    ] = None,
     open_enrolments: Annotated[
         bool, typer.Option("--open-enrolments/--no-open-enrolments", help="Enrol each learner in each course met.")
     ] = True,
 ) -> None:
-    """Append xAPI statements: video verbs as study seconds, others kept as statements."""
+    """Store xAPI statements of a file or of another learning-record store, as a client of `xueqing serve` would.
+
+    Statements of our profile, of the xAPI Video Profile and of cmi5 count as what they tell of; the others are kept, and
+    `rpt_uncounted_verbs` lists their verbs. What is there already is passed over: run it again to go on.
+    """
     workspace = Workspace(Settings.from_environment())
-    _print(imports.import_xapi(workspace, file, programme, open_enrolments=open_enrolments))
+    if (file is None) == (source is None):
+        raise BadConfiguration("give a FILE, or --from URL with --key")
+    if source is None:
+        assert file is not None
+        report = imports.import_xapi(workspace, file, programme, open_enrolments=open_enrolments)
+    else:
+        from pipelines import migration
+
+        found = migration.parse_key(key or "")
+        report = migration.pull(workspace, source, found, programme, _time(since), open_enrolments=open_enrolments)
+    if report.set_aside:
+        report.warnings.append(f"what is no usable statement is kept in {workspace.settings.home / 'rejected'}")
+    _print(report)
+
+
+export_app = typer.Typer(no_args_is_help=True, help="Write events for others.")
+
+
+@export_app.command("xapi")
+def export_xapi(
+    programme: Annotated[str, typer.Option("--programme", "-p", help="Programme whose events are written.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="File, one statement a line; - for standard output.")],
+) -> None:
+    """Write the programme's events as xAPI statements of our profile (docs/xapi-profile/).
+
+    People are the keys that the lake has. A store of ours that takes the file (`xueqing import xapi`) counts the same.
+    """
+    from pipelines.exports import Exported, export_statements
+
+    workspace, done = Workspace(Settings.from_environment()), Exported()
+    with sys.stdout.buffer if str(out) == "-" else out.open("wb") as file, progress() as bar:
+        task = bar.add_task("Statements", total=None)
+        for line in export_statements(workspace, programme, done):
+            file.write(line)
+            bar.advance(task)
+    errors.print(f"{done.written.total():,} statements written")
+    for event_type, count in done.left_out.items():
+        errors.print(f"  {count:,} {event_type} left out: the store's own")
+
+
+def forward(
+    programme: Annotated[str, typer.Option("--programme", "-p", help="Programme whose statements are sent.")],
+    to: Annotated[str, typer.Option("--to", help="The other store's address, the one before /statements.")],
+    key: Annotated[str, typer.Option(help="A key of that store: ID:SECRET, or @FILE with it.")],
+    since: Annotated[
+        str | None, typer.Option(help="Only what was stored after this time; otherwise it goes on where it stopped.")
+    ] = None,
+) -> None:
+    """Send xAPI statements to another learning-record store, each once by its id; run it again to send what came since.
+
+    Statements are sent as they came, with the people in them. `xueqing serve` may run meanwhile.
+    """
+    from pipelines import migration
+
+    workspace = Workspace(Settings.from_environment())
+    done = migration.forward(workspace, to, migration.parse_key(key), programme, _time(since))
+    output.print(f"{done.sent:,} statements sent")
+    for status, count in sorted(done.refused.items()):
+        errors.print(f"[yellow]Warning:[/yellow] {count:,} refused there with {status}")
+
+
+def _time(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return format_time(instant(text))
+    except ValueError:
+        raise BadConfiguration("--since is a time such as 2017-10-12T08:30:00Z") from None
 
 
 def _print(report: ImportReport) -> None:

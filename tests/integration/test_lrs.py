@@ -17,6 +17,8 @@ import pytest
 from ingest.events import Refusal, validate
 from ingest.lrs.http import Limits
 from ingest.lrs.index import Query
+from ingest.lrs.index_postgres import PostgresIndex
+from ingest.lrs.index_sql import SqlIndex
 from ingest.lrs.index_sqlite import SqliteIndex
 from ingest.lrs.rules import VOIDED
 from ingest.lrs.store import catch_up
@@ -28,9 +30,10 @@ STATE = "activities/state"
 OF_ALICE = {"activityId": "http://example.org/books/1", "agent": json.dumps(ALICE), "stateId": "page"}
 
 
-@pytest.fixture
-def lrs(tmp_path: Path) -> Iterator[Lrs]:
-    made = Lrs(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def lrs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lrs]:
+    index = PostgresIndex(request.getfixturevalue("postgres")()) if request.param == "postgres" else None
+    made = Lrs(tmp_path, index=index)
     yield made
     made.close()
 
@@ -523,10 +526,26 @@ def test_more_than_waits_is_told_to_come_back(lrs: Lrs, monkeypatch: pytest.Monk
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
 
 
+def test_a_query_that_takes_too_long_is_ended_and_says_how_to_ask_for_less(
+    lrs: Lrs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(lrs.index, SqlIndex)
+    forever = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
+    kind = "sqlite" if isinstance(lrs.index, SqliteIndex) else "postgres"
+    monkeypatch.setattr(f"ingest.lrs.index_{kind}.MOST_SECONDS", 0.2)
+    rows = lrs.index._rows
+    monkeypatch.setattr(lrs.index, "find", lambda *asked: rows(forever))
+    answer = lrs.ask("GET", "statements")
+    assert answer.status_code == 400
+    assert "ask for less" in answer.json()["error"]
+    assert rows("select 1") == [(1,)]
+
+
 # -- a projection of the log
 
 
 def test_an_index_made_again_from_the_log_answers_the_same(lrs: Lrs) -> None:
+    assert isinstance(lrs.index, SqlIndex)
     ids = lrs.post(STATEMENT, said(actor=BOB), said(context={"registration": str(uuid4())}))
     lrs.post(voiding(ids[0]), said(object={"objectType": "StatementRef", "id": ids[1]}))
     lrs.ask("PUT", STATE, params=OF_ALICE, content=b"1")
@@ -538,7 +557,7 @@ def test_an_index_made_again_from_the_log_answers_the_same(lrs: Lrs) -> None:
     assert catch_up(lrs.log, again) == 9
     rows = [
         [
-            sorted(index._reader.execute(f"select {columns} from {table}").fetchall(), key=str)
+            sorted(index._rows(f"select {columns} from {table}"), key=str)
             for table, columns in (
                 ("statements", "programme_id, statement_id, stored_us, is_voided, refers_to, body"), ("voids", "*"),
                 ("facets join terms using (term)", "text, stored_us"), ("activities", "*"), ("documents", "*"), ("positions", "*"),
@@ -554,6 +573,7 @@ def test_an_index_made_again_from_the_log_answers_the_same(lrs: Lrs) -> None:
 
 
 @pytest.mark.shared_data
+@pytest.mark.parametrize("lrs", ["sqlite"], indirect=True)
 def test_the_statements_of_two_courses_are_counted_as_they_are(lrs: Lrs, shared_data: Path) -> None:
     with gzip.open(shared_data / "xapi" / "statements.json.gz") as lines:
         statements = [json.loads(line) for line in lines]

@@ -13,20 +13,23 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from ingest.log.sqlite import SqliteLog
-from ingest.lrs.index import Query
+from ingest.log.port import EventLog
+from ingest.lrs.index import Query, StatementIndex, Stored
+from ingest.lrs.index_postgres import PostgresIndex
 from ingest.lrs.index_sqlite import SqliteIndex
 from ingest.lrs.keys import Keys
 from ingest.lrs.store import catch_up
 from pipelines.serving import check_listening
+from pipelines.workspace import open_log
 from tests.lrs_help import STATEMENT
 from warehouse.errors import BadConfiguration
 
@@ -40,8 +43,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {**os.environ, "XUEQING_HOME": str(home)}
+def serving(home: Path, port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "XUEQING_HOME": str(home), **settings}
     command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
         try:
@@ -104,53 +107,151 @@ def test_a_python_client_works_unchanged(tmp_path: Path) -> None:
         assert lrs.delete_state(state).success
 
 
+#: How often; a run of 200 takes minutes on each log.
+KILLS = int(os.environ.get("XUEQING_KILLS", "6"))
+
+
+class Load:
+    """Clients that post until their server is gone, and know what was acknowledged."""
+
+    def __init__(self, key: tuple[str, str]) -> None:
+        self.key, self.acknowledged, self.sent = key, set[str](), set[str]()
+
+    def on(self, port: int) -> list[threading.Thread]:
+        def load() -> None:
+            while True:
+                batch = [{**STATEMENT, "id": str(uuid4())} for _ in range(5)]
+                self.sent.update(s["id"] for s in batch)
+                try:
+                    self.acknowledged.update(ask(port, self.key, "statements", batch))
+                except (OSError, ValueError, HTTPException):
+                    return
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def more(self, count: int) -> None:
+        """Wait until so many more were acknowledged."""
+        wanted, deadline = len(self.acknowledged) + count, time.monotonic() + 60
+        while len(self.acknowledged) < wanted:
+            assert time.monotonic() < deadline, "nothing is acknowledged any more"
+            time.sleep(0.01)
+
+    def check(self, log: EventLog, index: StatementIndex, again: StatementIndex) -> None:
+        """All that was acknowledged is there once, and the index is as one made of nothing."""
+        for one in (index, again):
+            one.bind(log.log_id)
+            catch_up(log, one)
+        found = [{s.statement["id"]: s.statement for s in everything(one)} for one in (index, again)]
+        assert found[0] == found[1]
+        ids = [s.statement_id for s in everything(index)]
+        assert len(ids) == len(set(ids))
+        assert self.acknowledged <= set(ids) <= self.sent
+        # In the log, too, none is there twice.
+        with log.reader(lambda partition: 0) as reader:
+            ends, seen, stored = log.end_offsets(), dict.fromkeys(log.end_offsets(), 0), []
+            while any(seen[p] < end for p, end in ends.items()):
+                for piece in reader.poll(5_000, 1 << 26, 5.0):
+                    seen[piece.partition] = piece.offsets[-1] + 1
+                    stored += [
+                        json.loads(v)["payload"]["statement_id"] for v in piece.values if v and b"statement_stored" in v
+                    ]
+        assert sorted(stored) == sorted(ids)
+
+
+def everything(index: StatementIndex) -> list[Stored]:
+    return index.find(P, Query(limit=10_000_000))
+
+
 @pytest.mark.slow
-def test_killed_under_load_it_has_lost_and_doubled_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    key = new_key(tmp_path)
-    acknowledged: set[str] = set()
-    sent: set[str] = set()
-    for _ in range(6):
+@pytest.mark.parametrize("kind", ["sqlite", "kafka"])
+def test_killed_under_load_it_has_lost_and_doubled_nothing_that_it_acknowledged(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:{tmp_path / 'log.sqlite'}"
+    if kind == "kafka":
+        url = f"kafka://{request.getfixturevalue('broker').address}/kills-{uuid4().hex[:8]}"
+    load = Load(new_key(tmp_path))
+    for _ in range(KILLS):
         port = free_port()
-        with serving(tmp_path, port) as process:
+        with serving(tmp_path, port, XUEQING_LOG=url) as process:
             # What was acknowledged before is there at once.
-            if acknowledged:
-                one = next(iter(acknowledged))
-                assert ask(port, key, f"statements?statementId={one}")["id"] == one
-
-            def load(port: int = port) -> None:
-                while True:
-                    batch = [{**STATEMENT, "id": str(uuid4())} for _ in range(5)]
-                    sent.update(s["id"] for s in batch)
-                    try:
-                        acknowledged.update(ask(port, key, "statements", batch))
-                    except (OSError, ValueError):
-                        return
-
-            before = len(acknowledged)
-            threads = [threading.Thread(target=load) for _ in range(4)]
-            for thread in threads:
-                thread.start()
-            while len(acknowledged) < before + 40:
-                time.sleep(0.01)
+            for one in list(load.acknowledged)[:1]:
+                assert ask(port, load.key, f"statements?statementId={one}")["id"] == one
+            threads = load.on(port)
+            load.more(40)
             process.kill()
             process.wait()
             for thread in threads:
                 thread.join()
-    assert len(acknowledged) >= 240
-    (tmp_path / "again").mkdir()
+    assert len(load.acknowledged) >= 40 * KILLS
     with (
-        SqliteLog(tmp_path / "log.sqlite") as log,
+        open_log(url, 4) as log,
         closing(SqliteIndex(tmp_path / "statement-index.sqlite")) as index,
         closing(SqliteIndex(tmp_path / "again" / "index.sqlite")) as again,
     ):
-        for one in (index, again):
-            one.bind(log.log_id)
-            catch_up(log, one)
-        found = [[s.statement for s in one.find(P, Query(limit=1_000_000))] for one in (index, again)]
-    assert found[0] == found[1]
-    ids = [s["id"] for s in found[0]]
-    assert len(ids) == len(set(ids))
-    assert acknowledged <= set(ids) <= sent
+        load.check(log, index, again)
+
+
+@pytest.mark.slow
+def test_of_two_servers_that_share_the_work_one_is_killed_and_the_other_goes_on(
+    postgres: Callable[[], str], tmp_path: Path
+) -> None:
+    environment = {"XUEQING_STATEMENT_INDEX": postgres()}
+    load, ports = Load(new_key(tmp_path)), (free_port(), free_port())
+    with serving(tmp_path, ports[0], **environment):
+        threads = load.on(ports[0])
+        for _ in range(max(2, KILLS // 3)):
+            with serving(tmp_path, ports[1], **environment) as other:
+                threads += load.on(ports[1])
+                load.more(80)
+                other.kill()
+                other.wait()
+            load.more(20)
+        with serving(tmp_path, ports[1], **environment):
+            # Both say the same at once; of one id, both take one word only.
+            one = {**STATEMENT, "id": str(uuid4())}
+            load.sent.add(one["id"])
+            load.acknowledged.add(ask(ports[0], load.key, "statements", [one])[0])
+            assert ask(ports[1], load.key, f"statements?statementId={one['id']}")["id"] == one["id"]
+            assert ask(ports[1], load.key, "statements", [one]) == [one["id"]]
+            with pytest.raises(urllib.error.HTTPError, match="409"):
+                ask(ports[1], load.key, "statements", [{**one, "result": {"success": True}}])
+            contended = [str(uuid4()) for _ in range(30)]
+            load.sent |= set(contended)
+            taken: list[tuple[str, int]] = []
+            refused: list[int] = []
+
+            def contend(place: int) -> None:
+                for statement_id in contended:
+                    said = {**STATEMENT, "id": statement_id, "result": {"score": {"raw": place}}}
+                    try:
+                        ask(ports[place], load.key, "statements", [said])
+                        taken.append((statement_id, place))
+                    except urllib.error.HTTPError as error:
+                        refused.append(error.code)
+
+            both = [threading.Thread(target=contend, args=(place,)) for place in (0, 1)]
+            for thread in both:
+                thread.start()
+            for thread in both:
+                thread.join()
+            assert refused == [409] * len(contended)
+            assert sorted(statement_id for statement_id, _ in taken) == sorted(contended)
+            for statement_id, place in taken:
+                found = ask(ports[1 - place], load.key, f"statements?statementId={statement_id}")
+                assert found["result"]["score"]["raw"] == place
+            load.acknowledged |= set(contended)
+    for thread in threads:
+        thread.join()
+    with (
+        open_log(f"sqlite:{tmp_path / 'log.sqlite'}", 4) as log,
+        closing(PostgresIndex(environment["XUEQING_STATEMENT_INDEX"])) as index,
+        closing(SqliteIndex(tmp_path / "again" / "index.sqlite")) as again,
+    ):
+        load.check(log, index, again)
 
 
 def test_told_to_stop_it_ends_what_it_has_taken(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import gzip
 import json
 import os
 import random
+import uuid
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -42,7 +44,8 @@ from warehouse.build import BuildOptions, SparkOptions, Warehouse
 from warehouse.lake import Lake
 from warehouse.query import connect
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+XAPI = "https://w3id.org/xapi"
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 NAMES = ["甲班计划", "乙班计划", "丙班计划", "programme-d"]
 CHINESE = {"e0": "学员零", "e1": "学员一", "e2": "乙学员", "e3": "甲学员"}
 
@@ -85,6 +88,57 @@ def one_presentation(source: Path, folder: Path) -> Path:
     return folder
 
 
+def statements(rng: random.Random, programme_id: str) -> list[NewRecord]:
+    """Statements of other profiles, as the store of statements writes them, some of them voided."""
+    records = []
+
+    def add(kind: str, payload: dict[str, Any], minutes: int) -> None:
+        event = {
+            "event_id": str(uuid.UUID(int=rng.getrandbits(128))), "event_type": kind, "event_version": 1,
+            "occurred_at": f"{START + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}", "programme_id": programme_id,
+            "source": "xapi-lrs", "learner_key": "Llearner0", "payload": payload,
+        }  # fmt: skip
+        records.append(NewRecord(b"k", json.dumps(event, ensure_ascii=False).encode()))
+
+    for n in range(60):
+        verb, result, said = rng.choice(
+            [
+                (
+                    "https://w3id.org/xapi/video/verbs/paused",
+                    {f"{XAPI}/video/extensions/played-segments": "0[.]60.5[,]9[.]x"},
+                    "video",
+                ),
+                (
+                    "https://w3id.org/xapi/video/verbs/seeked",
+                    {f"{XAPI}/video/extensions/played-segments": f"3[.]{n}.25[,]7"},
+                    "video",
+                ),
+                ("http://adlnet.gov/expapi/verbs/initialized", {}, "cmi5"),
+                ("http://adlnet.gov/expapi/verbs/terminated", {}, "cmi5"),
+                ("http://adlnet.gov/expapi/verbs/failed", {}, "cmi5"),
+                ("http://example.org/verbs/想", {}, "video"),
+            ]
+        )
+        session = "session-id" if said == "video" else "sessionid"
+        kind = "extensions" if said == "video" else "context/extensions"
+        statement = {
+            "object": {"id": f"http://example.org/课/{n % 3}"},
+            "result": {"duration": rng.choice(["PT1H2.5S", "P1DT3M", "P1Y", "PT5,25S"]), "score": {"scaled": n / 60}, "extensions": result},
+            "context": {"extensions": {f"{XAPI}/{said}/{kind}/{session}": f"s{n % 4}"}},
+        }  # fmt: skip
+        statement_id = str(uuid.UUID(int=rng.getrandbits(128)))
+        enrolment = CHINESE.get(f"e{n % 4}", f"e{n % 4}")
+        stored = {"enrolment_id": enrolment, "statement_id": statement_id, "verb_id": verb, "statement": statement}
+        add("xapi.statement_stored", stored, n * 700)
+        if n % 9 == 0:
+            add(
+                "xapi.statement_voided",
+                {"statement_id": statement_id, "voiding_statement_id": str(uuid.uuid4())},
+                n * 700,
+            )
+    return records
+
+
 def test_every_mart_is_the_same_on_both_engines(packs: dict[str, Pack], spark_jars: str, tmp_path: Path) -> None:
     rng = random.Random(7)
     pack = packs["tianshui-2017"]
@@ -108,6 +162,7 @@ def test_every_mart_is_the_same_on_both_engines(packs: dict[str, Pack], spark_ja
                 for r in arrivals(rng, [e for name in NAMES for e in random_programme(rng, name, enrolments=4)])
             ]
         )
+        log.append([record for name in NAMES for record in statements(rng, name)])
         (simulation,) = simulate(packs["tianshui-2017"], fraction=0.01, faults=True)
         log.append(simulation.records)
         source = Path(os.environ.get("XUEQING_SHARED_DATA", "../shared/data")) / "oulad"

@@ -15,10 +15,8 @@ import ingest.events
 import warehouse.errors
 from ingest.identity import KeyFile, Vault
 from ingest.packs import Pack
-from ingest.sources.report import ImportReport
 from ingest.sources.simulate import simulate
 from ingest.sources.simulate.shares import allocate, counts_for_percentages
-from ingest.sources.xapi import played_seconds, read_xapi
 from pipelines.reports.figures import percent
 from warehouse.errors import IdentityError
 
@@ -114,54 +112,6 @@ def test_a_key_file_is_private_and_never_overwritten(tmp_path: Path) -> None:
     for text in ("not base64!", "YWJj"):
         with pytest.raises(IdentityError):
             KeyFile.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("segments", "seconds"),
-    [("0[.]42.608[,]43.168[.]124.692[,]176.4", 124.132), ("", 0), ("5", 0), ("10[.]20[,]0[.]15", 25), ("9[.]3", 0)],
-)
-def test_played_segments_are_summed(segments: str, seconds: float) -> None:
-    assert played_seconds(segments) == pytest.approx(seconds)
-
-
-def test_statements_become_study_seconds_and_keep_nobodys_name() -> None:
-    def statement(n: int, verb: str, at: str, segments: str | None, **more: Any) -> bytes:
-        extensions = {} if segments is None else {"https://w3id.org/xapi/video/extensions/played-segments": segments}
-        return json.dumps(
-            {
-                "id": f"00000000-0000-4000-8000-{n:012d}",
-                "actor": {"objectType": "Agent", "name": "诸葛亮", "mbox": "mailto:kongming@example.org"},
-                "verb": {"id": verb},
-                "object": {"id": "urn:video:1"},
-                "result": {"extensions": extensions},
-                "context": {
-                    "instructor": {"name": "司马懿", "mbox": "mailto:zhongda@example.org"},
-                    "extensions": {"https://w3id.org/xapi/video/extensions/session-id": "s1"},
-                },
-                "timestamp": at,
-                **more,
-            }
-        ).encode()
-
-    video = "https://w3id.org/xapi/video/verbs/"
-    lines = [
-        statement(3, f"{video}paused", "2021-11-29T10:03:00Z", "0[.]60[,]30[.]90"),
-        statement(2, f"{video}paused", "2021-11-29T10:01:00Z", "0[.]60"),
-        statement(4, "http://example.org/verbs/pondered", "2021-11-29T10:04:00Z", None),
-        b"{not json",
-        statement(5, f"{video}paused", "2021-11-29T10:05:00", "0[.]60"),
-    ]
-    report, rejected = ImportReport(), []
-    resolve = lambda accounts: {a: f"Lkey{abs(hash(a)):019d}" for a in accounts}  # noqa: E731
-    records = list(read_xapi(lines, "p", resolve, report, lambda line, why: rejected.append(line)))
-    watched = [json.loads(r.value)["payload"]["watched_s"] for r in records if b'"video.watched"' in r.value]
-    assert watched == [60, 60]
-    assert len(rejected) == 2
-    assert report.adds_up
-    assert report.events["verb http://example.org/verbs/pondered: kept as a statement"] == 1
-    everything = b"".join(r.value for r in records).decode()
-    for name in ("诸葛亮", "司马懿", "kongming", "zhongda", "\\u8bf8"):
-        assert name not in everything
 
 
 def test_the_designed_surface_is_frozen() -> None:

@@ -20,3 +20,5 @@ select
     end as quantity
 from {{ ref('int_events_in_play') }}
 where event_type in ('{{ activities | join("', '") }}')
+    -- What was played so far in a session does not add up: int_viewing_entries has what is new.
+    and viewing is null

@@ -20,3 +20,6 @@ inner join {{ ref('int_event_voids') }} as voids on activities.event_id = voids.
 union all
 select programme_id, enrolment_id, entry_on, activity, event_count, quantity
 from {{ ref('int_decision_entries') }}
+union all
+select programme_id, enrolment_id, entry_on, activity, event_count, quantity
+from {{ ref('int_viewing_entries') }}

@@ -6,60 +6,109 @@
 } %}
 {%- set zones = programme_time_zones() %}
 
--- Renames, casts and upcasts: video.watched 1 called its duration `seconds`. What learners do all
--- day gets columns; the rare events keep their payload as `details`, which the models that read
+-- Renames, casts and upcasts: video.watched 1 called its duration `seconds`; a statement that says an event is that event.
+-- What learners do all day gets columns; the rare events keep their payload as `details`, which the models that read
 -- them take apart (a column that is null in most of ten million rows still costs its writing).
 
 with records as (
-    select * from {{ lake_records() }}
+    select
+        *,
+        case when event_type = 'xapi.statement_stored' then {{ json_texts('payload', statement_parts().values()) }} end as said
+    from {{ lake_records() }}
 ),
 
 programmes as (
     select * from {{ source('reference', 'programmes') }}
 ),
 
+meant as (
+    select
+        *,
+        {{ meant_event_type() }} as meant_type,
+        coalesce({{ statement_part('own_payload') }}, payload) as own_payload
+    from records
+),
+
 opened as (
     select
         *,
-        {{ json_struct('payload', fields) }} as body
-    from records
+        event_type like 'xapi.statement_%' and meant_type <> event_type as is_statement,
+        event_type = 'xapi.statement_stored' and meant_type <> event_type as is_translated,
+        event_type = 'xapi.statement_stored' and meant_type <> event_type and {{ statement_part('own_payload') }} is null as is_foreign,
+        {{ json_struct('own_payload', fields) }} as body
+    from meant
+),
+
+-- What other profiles say, in our terms. A session of a video tells each time all that was played in it so far.
+translated as (
+    select
+        *,
+        case when is_foreign and meant_type in ('video.watched', 'text.read') then
+            least(cast(coalesce(
+                {{ played_seconds(statement_part('segments')) }}, {{ duration_seconds(statement_part('duration')) }}
+            ) as decimal(18, 3)), 86400)
+        end as foreign_s,
+        case when is_foreign and meant_type = 'video.watched' then
+            concat_ws(
+                chr(31), {{ statement_part('object_id') }},
+                coalesce({{ statement_part('viewing') }}, {{ statement_part('statement_id') }})
+            )
+        end as viewing,
+        -- Without a score, passing is all of the points and failing none.
+        case when is_foreign and meant_type = 'assignment.graded' then
+            greatest(0, 100 * coalesce(
+                try_cast({{ statement_part('scaled') }} as decimal(9, 6)),
+                case when {{ statement_part('verb_id') }} like '%/passed' then 1 else 0 end
+            ))
+        end as foreign_grade,
+        case when is_foreign then substr({{ statement_part('object_id') }}, 1, 200) end as foreign_thing
+    from opened
 )
 
 select
-    {{ event_key('opened.event_id') }} as event_id,
-    opened.event_type,
-    opened.event_version,
-    opened.occurred_at,
-    opened.recorded_at,
-    {{ local_date('opened.occurred_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as occurred_on,
-    {{ local_date('opened.recorded_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as recorded_on,
-    opened.programme_id,
-    opened.learner_key,
-    opened.staff_key,
-    opened.source,
-    opened.enrolment_id,
-    opened.partition as log_partition,
-    opened.offset as log_offset,
-    opened.body.course_id,
-    cast(coalesce(opened.body.watched_s, opened.body.read_s, opened.body.seconds) as decimal(18, 3)) as duration_s,
-    opened.body.click_count,
-    opened.body.post_id,
-    opened.body.is_effective,
-    opened.body.assignment_id,
-    cast(opened.body.grade as decimal(9, 3)) as grade,
-    opened.body.is_final,
-    cast(opened.body.points as decimal(9, 3)) as points,
-    cast(opened.body.weight_pct as decimal(9, 3)) as weight_pct,
+    {{ event_key('case when events.is_translated then ' ~ statement_part('statement_id') ~ ' else events.event_id end') }} as event_id,
+    events.meant_type as event_type,
+    events.event_version,
+    events.occurred_at,
+    events.recorded_at,
+    {{ local_date('events.occurred_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as occurred_on,
+    {{ local_date('events.recorded_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as recorded_on,
+    events.programme_id,
+    events.learner_key,
+    events.staff_key,
+    coalesce({{ statement_part('own_source') }}, events.source) as source,
+    events.is_statement,
+    events.enrolment_id,
+    events.partition as log_partition,
+    events.offset as log_offset,
+    coalesce(
+        events.body.course_id, case when events.meant_type in ('video.watched', 'text.read') then events.foreign_thing end
+    ) as course_id,
+    cast(coalesce(events.body.watched_s, events.body.read_s, events.body.seconds, events.foreign_s) as decimal(18, 3)) as duration_s,
+    events.viewing,
+    events.body.click_count,
+    events.body.post_id,
+    events.body.is_effective,
+    coalesce(
+        events.body.assignment_id, case when events.meant_type = 'assignment.graded' then events.foreign_thing end
+    ) as assignment_id,
+    cast(coalesce(events.body.grade, events.foreign_grade) as decimal(9, 3)) as grade,
+    coalesce(events.body.is_final, case when events.foreign_grade is not null then true end) as is_final,
+    cast(events.body.points as decimal(9, 3)) as points,
+    cast(events.body.weight_pct as decimal(9, 3)) as weight_pct,
     case
-        when opened.event_type in (
+        when events.event_type = 'xapi.statement_voided' then
+            {{ json_object_text({'voided_event_id': json_text('events.payload', 'statement_id')}) }}
+        when events.meant_type in (
             'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
             'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed', 'survey.answered', 'reminder.sent'
-        ) then opened.payload
-        when opened.event_type = 'post.published' and opened.staff_key is not null then opened.payload
+        ) then events.own_payload
+        when events.meant_type = 'post.published' and events.staff_key is not null then events.own_payload
+        when events.meant_type = 'xapi.statement_stored' then {{ json_object_text({'verb_id': statement_part('verb_id')}) }}
     end as details,
     {{ fingerprint([
-        'opened.event_type', 'opened.event_version', 'opened.occurred_at', 'opened.programme_id',
-        'opened.learner_key', 'opened.staff_key', 'opened.source', 'opened.payload'
+        'events.event_type', 'events.event_version', 'events.occurred_at', 'events.programme_id',
+        'events.learner_key', 'events.staff_key', 'events.source', 'events.payload'
     ]) }} as content_fingerprint
-from opened
-left join programmes on opened.programme_id = programmes.programme_id
+from translated as events
+left join programmes on events.programme_id = programmes.programme_id

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.lrs.formats import plain_iri, plain_uuid
-from ingest.lrs.http.requests import Call, Refused, etags, http_time, media_type, parse_json
+from ingest.lrs.http.requests import Call, Refused, etags, http_time, media_type
 from ingest.lrs.http.statements import Answer
 from ingest.lrs.index import Document, DocumentPlace
 from ingest.lrs.people import account_of
 from ingest.lrs.rules import BadStatement
-from ingest.lrs.store import DocumentWrite, Store
+from ingest.lrs.store import Store
+from ingest.lrs.strict_json import parse_json
+from ingest.lrs.writes import DocumentWrite
 from warehouse.errors import IdentityError
 
 __all__ = ["RESOURCES", "Documents", "Resource"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from ingest.lrs.facets import Facet
 from ingest.lrs.formats import plain_iri, plain_uuid
 from ingest.lrs.http.formats import as_asked
 from ingest.lrs.http.multipart import Part, boundary_of, join_parts, split_parts
-from ingest.lrs.http.requests import Call, Refused, http_time, media_type, parse_json
+from ingest.lrs.http.requests import Call, Refused, http_time, media_type
 from ingest.lrs.index import Query, Stored
 from ingest.lrs.keys import Key
 from ingest.lrs.rules import BadStatement, check_statement
 from ingest.lrs.signatures import SIGNATURE, check_signature
 from ingest.lrs.store import Store
+from ingest.lrs.strict_json import parse_json
 
 __all__ = ["Answer", "Statements"]
 
@@ -42,6 +44,15 @@ class Answer:
     headers: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """Statements on their way: what becomes of them, what they say, and the answer when they are durable."""
+
+    future: Future[list[str]]
+    verbs: Counter[str]
+    answer: Callable[[list[str]], Answer]
+
+
 class Statements:
     """Stores and gives statements of the programme of a key."""
 
@@ -53,7 +64,7 @@ class Statements:
 
     # -- storing
 
-    def put(self, call: Call) -> tuple[Future[list[str]], Callable[[list[str]], Answer]]:
+    def put(self, call: Call) -> Storing:
         """Take one statement under the id in the parameters."""
         call.only("statementId")
         statement_id = call.required("statementId")
@@ -63,18 +74,18 @@ class Statements:
             raise Refused(400, "one statement is expected")
         if str(said.get("id", statement_id)).lower() != statement_id.lower():
             raise Refused(400, "id: another than statementId")
-        future = self._take(call, [{**said, "id": statement_id}], parts)
-        return future, lambda ids: Answer(204)
+        return self._take(call, [{**said, "id": statement_id}], parts, lambda ids: Answer(204))
 
-    def post(self, call: Call) -> tuple[Future[list[str]], Callable[[list[str]], Answer]]:
+    def post(self, call: Call) -> Storing:
         """Take one statement, or all of a list, or none."""
         call.only()
         said, parts = self._body(call)
         statements = said if isinstance(said, list) else [said]
         if len(statements) > self._most:
             raise Refused(413, f"more than {self._most:,} statements at once")
-        future = self._take(call, statements, parts)
-        return future, lambda ids: Answer(200, json.dumps(ids).encode(), "application/json")
+        return self._take(
+            call, statements, parts, lambda ids: Answer(200, json.dumps(ids).encode(), "application/json")
+        )
 
     def _body(self, call: Call) -> tuple[Any, dict[str, bytes]]:
         """The JSON, and the contents of attachments by hash."""
@@ -89,7 +100,9 @@ class Statements:
             raise Refused(400, "Content-Type: application/json, or multipart/mixed with attachments")
         return parse_json(call.body), {}
 
-    def _take(self, call: Call, statements: Sequence[Any], contents: dict[str, bytes]) -> Future[list[str]]:
+    def _take(
+        self, call: Call, statements: Sequence[Any], contents: dict[str, bytes], answer: Callable[[list[str]], Answer]
+    ) -> Storing:
         for n, statement in enumerate(statements):
             try:
                 check_statement(statement, call.version)
@@ -101,7 +114,11 @@ class Statements:
             raise Refused(400, "an id comes twice")
         self._keep_attachments(call.key.programme_id, statements, contents)
         version = "1.0.0" if call.version.startswith("1.") else call.version
-        return self._store.put(call.key.programme_id, statements, self._authority(call.key), version)
+        future = self._store.put(
+            call.key.programme_id, statements, self._authority(call.key), version,
+            opens_enrolments="enrolments/open" in call.key.scopes,
+        )  # fmt: skip
+        return Storing(future, Counter(str(s["verb"]["id"]) for s in statements), answer)
 
     def _keep_attachments(
         self, programme_id: str, statements: Sequence[Mapping[str, Any]], contents: dict[str, bytes]

@@ -1,0 +1,67 @@
+{#- Several members of a JSON object as texts, found in one pass: a list in the order of `paths`, each the names on the way.
+    What is an object there comes as its text. -#}
+{% macro json_texts(text, paths) -%}{{ adapter.dispatch('json_texts')(text, paths) }}{%- endmacro %}
+{% macro duckdb__json_texts(text, paths) -%}
+    json_extract_string({{ text }}, [
+        {%- for path in paths %}'${% for name in path %}."{{ name }}"{% endfor %}'{{ ", " if not loop.last }}{% endfor -%}
+    ])
+{%- endmacro %}
+{% macro spark__json_texts(text, paths) -%}
+    array(
+        {%- for path in paths -%}
+        get_json_object({{ text }}, "${% for name in path %}['{{ name }}']{% endfor %}"){{ ", " if not loop.last }}
+        {%- endfor -%}
+    )
+{%- endmacro %}
+
+{#- The n-th value of a list, counted from 1. -#}
+{% macro list_value(list, n) -%}{{ adapter.dispatch('list_value')(list, n) }}{%- endmacro %}
+{% macro duckdb__list_value(list, n) -%}list_extract({{ list }}, {{ n }}){%- endmacro %}
+{% macro spark__list_value(list, n) -%}element_at({{ list }}, {{ n }}){%- endmacro %}
+
+{#- A JSON object as text, of a dict name → expression. -#}
+{% macro json_object_text(fields) -%}{{ adapter.dispatch('json_object_text')(fields) }}{%- endmacro %}
+{% macro duckdb__json_object_text(fields) -%}
+    cast(to_json(struct_pack({% for name, value in fields.items() %}{{ name }} := {{ value }}{{ ", " if not loop.last }}{% endfor %})) as varchar)
+{%- endmacro %}
+{% macro spark__json_object_text(fields) -%}
+    to_json(named_struct({% for name, value in fields.items() %}'{{ name }}', {{ value }}{{ ", " if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+{#- Seconds played by the xAPI Video Profile's played-segments (0[.]12.5[,]40[.]60). A segment without an end is still
+    playing and counts nothing yet; what was played twice counts twice, what is no number nothing. -#}
+{% macro played_seconds(segments) -%}{{ adapter.dispatch('played_seconds')(segments) }}{%- endmacro %}
+{% macro duckdb__played_seconds(segments) -%}
+    list_reduce(
+        list_transform(
+            list_filter(string_split({{ segments }}, '[,]'), lambda part: trim(split_part(part, '[.]', 2)) <> ''),
+            lambda part: greatest(
+                0, try_cast(split_part(part, '[.]', 2) as decimal(18, 6)) - try_cast(split_part(part, '[.]', 1) as decimal(18, 6))
+            )
+        ),
+        lambda a, b: a + b, cast(0 as decimal(19, 6))
+    )
+{%- endmacro %}
+{% macro spark__played_seconds(segments) -%}
+    aggregate(
+        transform(
+            filter(split(replace({{ segments }}, '[,]', chr(30)), chr(30)), part -> trim(split_part(part, '[.]', 2)) <> ''),
+            part -> greatest(
+                0, try_cast(split_part(part, '[.]', 2) as decimal(18, 6)) - try_cast(split_part(part, '[.]', 1) as decimal(18, 6))
+            )
+        ),
+        cast(0 as decimal(38, 6)), (a, b) -> cast(a + b as decimal(38, 6))
+    )
+{%- endmacro %}
+
+{#- Seconds of an ISO 8601 duration (PT1H30M5.5S, P2D, P1W); null of one in years or months, whose seconds nobody knows. -#}
+{% macro duration_seconds(duration) -%}
+    {%- set days = "split_part(" ~ duration ~ ", 'T', 1)" %}
+    case when {{ duration }} like 'P%' and {{ days }} not like '%Y%' and {{ days }} not like '%M%' then
+        {%- for unit, part, seconds in [('W', 1, 604800), ('D', 1, 86400), ('H', 2, 3600), ('M', 2, 60), ('S', 2, 1)] %}
+        {{ "+ " if not loop.first }}{{ seconds }} * coalesce(try_cast(nullif(regexp_extract(
+            replace(split_part({{ duration }}, 'T', {{ part }}), ',', '.'), '([0-9.]+){{ unit }}', 1
+        ), '') as decimal(18, 6)), 0)
+        {%- endfor %}
+    end
+{%- endmacro %}

@@ -1,0 +1,103 @@
+"""The collector: our own events over HTTP, each answered for by itself."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from ingest.events import Refusal, validate
+from ingest.log.port import NewRecord
+from ingest.lrs.http.requests import Refused, media_type
+from ingest.lrs.http.statements import Answer
+from ingest.lrs.keys import Key
+from ingest.lrs.store import Store
+
+__all__ = ["STATUSES", "Collector", "answer_of"]
+
+#: What becomes of an event.
+STATUSES = ("accepted", "repeated", "refused")
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+#: Whoever could send these would store statements or documents past the scopes of a key, or redefine a programme.
+_OWN = ("xapi.", "programme.", "learner.erased")
+_each = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _refused(reason: str, field: str, detail: str, **more: str) -> dict[str, str]:
+    return {**more, "status": "refused", "reason": reason, "field": field, "detail": detail}
+
+
+class Collector:
+    """Takes events of the programme of a key."""
+
+    def __init__(self, store: Store, most: int) -> None:
+        self._store, self._most = store, most
+
+    def post(
+        self, key: Key, content_type: str, body: bytes
+    ) -> tuple[Future[list[str]], Callable[[Sequence[str]], list[dict[str, str]]]]:
+        """Take one event, an array of them, or one a line; what became of each follows when those that are taken are durable.
+
+        Raises:
+            Refused: it is none of these, or holds too many.
+        """
+        values = self._values(media_type(content_type), body)
+        if len(values) > self._most:
+            raise Refused(413, f"more than {self._most:,} events at once")
+        now = datetime.now(UTC)
+        said: list[dict[str, str] | None] = []
+        valid: list[tuple[str, NewRecord]] = []
+        types: list[str] = []
+        for value in values:
+            verdict = validate(value, now)
+            if isinstance(verdict, Refusal):
+                said.append(_refused(str(verdict.reason), verdict.field, verdict.detail))
+            elif verdict.event_type.startswith(_OWN):
+                said.append(_refused("reserved_event_type", "event_type", "the store writes these itself"))
+            elif verdict.programme_id != key.programme_id:
+                said.append(_refused("wrong_programme", "programme_id", "this key is of another programme"))
+            else:
+                said.append(None)
+                owner = verdict.learner_key or verdict.staff_key or verdict.event_id
+                types.append(verdict.event_type)
+                valid.append((verdict.event_id, NewRecord(owner.encode(), value)))
+
+        def told(verdicts: Sequence[str]) -> list[dict[str, str]]:
+            rest = iter(
+                [_told(one[0], kind, verdict) for one, kind, verdict in zip(valid, types, verdicts, strict=True)]
+            )
+            return [one if one is not None else next(rest) for one in said]
+
+        return self._store.take(key.programme_id, valid), told
+
+    @staticmethod
+    def _values(kind: str, body: bytes) -> list[bytes]:
+        if kind in _LINES:
+            return [line for line in body.splitlines() if line.strip()]
+        if kind != "application/json":
+            raise Refused(415, "Content-Type: application/json (an event or an array) or application/x-ndjson")
+        if not body.lstrip().startswith(b"["):
+            return [body.strip()]
+        try:
+            return [bytes(one) for one in _each.decode(body)]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise Refused(400, "not a JSON array") from None
+
+
+def _told(event_id: str, event_type: str, verdict: str) -> dict[str, str]:
+    if verdict == "conflict":
+        return _refused("id_conflict", "event_id", "another event has this id", event_id=event_id)
+    return {"event_id": event_id, "event_type": event_type, "status": verdict}
+
+
+def answer_of(events: Sequence[dict[str, str]]) -> Answer:
+    """The answer for what became of each: 422 where nothing was taken, as nothing could be."""
+    counts = Counter(event["status"] for event in events)
+    content: dict[str, Any] = {**{status: counts[status] for status in STATUSES}, "events": events}
+    status = 422 if events and counts["refused"] == len(events) else 200
+    return Answer(status, json.dumps(content, ensure_ascii=False).encode(), "application/json")

@@ -1,0 +1,124 @@
+"""What a server tells of itself: metrics, a line for each request, and what arrived in the last minutes. Nobody's name is in any."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import Counter as Total
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Arrivals", "Observer"]
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+#: Seconds of a slice of arrivals, and how many slices are kept.
+_SLICE_S, _SLICES = 5, 180
+
+
+class Arrivals:
+    """Counts of what was taken, by (programme, kind, name, source), over the last quarter of an hour."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._slices: deque[tuple[int, Counter[tuple[str, str, str, str]]]] = deque(maxlen=_SLICES)
+
+    def add(self, programme_id: str, kind: str, source: str, names: Counter[str]) -> None:
+        """Count ``names`` (verbs, event types) of one kind from one source."""
+        now = int(self._clock() // _SLICE_S)
+        with self._lock:
+            if not self._slices or self._slices[-1][0] != now:
+                self._slices.append((now, Counter()))
+            for name, count in names.items():
+                self._slices[-1][1][programme_id, kind, name, source] += count
+
+    def since(self, programme_id: str, seconds: float) -> list[tuple[str, str, str, int]]:
+        """(kind, name, source, how many) of a programme, the most first."""
+        first = (self._clock() - seconds) // _SLICE_S
+        found: Counter[tuple[str, str, str]] = Counter()
+        with self._lock:
+            for at, counts in self._slices:
+                if at > first:
+                    for (programme, *rest), count in counts.items():
+                        if programme == programme_id:
+                            found[tuple(rest)] += count  # type: ignore[index]
+        return [(*place, count) for place, count in found.most_common()]
+
+
+class Observer:
+    """Wraps the application.
+
+    Args:
+        resource_of: a path to a name of few; metrics and lines have that and no parameter, which may name people.
+        log: takes a line for each request.
+    """
+
+    def __init__(self, resource_of: Callable[[str], str], log: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self._resource_of, self._log = resource_of, log
+        self.arrivals = Arrivals()
+        self.registry = CollectorRegistry()
+        self._requests = Total(
+            "xueqing_requests", "Requests answered.", ["method", "resource", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "xueqing_request_seconds", "From a request's headers to its answer's end.", ["resource"], buckets=_BUCKETS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._taken = Total(
+            "xueqing_taken",
+            "Statements and events, by what became of them.",
+            ["kind", "status"],
+            registry=self.registry,
+        )
+
+    def gauge(self, name: str, what: str, value: Callable[[], float]) -> None:
+        """Tell a value whenever it is asked for."""
+        Gauge(f"xueqing_{name}", what, registry=self.registry).set_function(value)
+
+    def took(self, kind: str, status: str, count: int) -> None:
+        """Count statements or events by what became of them."""
+        if count:
+            self._taken.labels(kind, status).inc(count)
+
+    def metrics(self) -> bytes:
+        """All of them, as Prometheus reads them."""
+        return generate_latest(self.registry)
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """The application, observed."""
+
+        async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            began, status, sent = time.perf_counter(), 500, 0
+
+            async def told(message: Message) -> None:
+                nonlocal status, sent
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                elif message["type"] == "http.response.body":
+                    sent += len(message.get("body", b""))
+                await send(message)
+
+            try:
+                await app(scope, receive, told)
+            finally:
+                took = time.perf_counter() - began
+                resource = self._resource_of(scope["path"])
+                self._requests.labels(scope["method"], resource, str(status)).inc()
+                self._seconds.labels(resource).observe(took)
+                if self._log is not None:
+                    self._log(
+                        {
+                            "at": datetime.now(UTC).isoformat(timespec="milliseconds"), "method": scope["method"],
+                            "resource": resource, "status": status, "ms": round(took * 1000, 2), "bytes": sent,
+                            "key": scope.get("key_id"),
+                        }
+                    )  # fmt: skip
+
+        return observed

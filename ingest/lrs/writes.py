@@ -1,0 +1,305 @@
+"""What a request has the store write: which records, with all that came before in the same commit known."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from hashlib import sha1
+from typing import Any, Protocol
+from uuid import uuid4
+
+from ingest.events import encode
+from ingest.events.enrolment import EnrolmentOpened
+from ingest.events.profile import is_staffs, spec_of
+from ingest.events.statement import DocumentDeleted, DocumentStored, StatementStored, StatementVoided
+from ingest.events.validation import EARLIEST, MAX_RECORD_BYTES
+from ingest.log.port import NewRecord
+from ingest.lrs.compare import same_statement
+from ingest.lrs.facets import voids
+from ingest.lrs.formats import instant, microseconds
+from ingest.lrs.index import Document, DocumentPlace, Record, StatementIndex
+from ingest.lrs.meaning import course_of, enrolment_of, enrolment_said
+from ingest.lrs.people import People, person_keys
+from ingest.lrs.projection import SOURCE, digest_of
+from ingest.sources.ids import stable_id
+
+__all__ = ["Conflict", "DocumentWrite", "EventsWrite", "Pending", "StatementsWrite", "TooLarge", "Write"]
+
+
+class Conflict(Exception):
+    """A statement of that id says something else."""
+
+
+class TooLarge(Exception):
+    """More than a record of the log holds."""
+
+
+class Planning(Protocol):
+    """What planning asks of the store."""
+
+    index: StatementIndex
+    people: People
+
+    def next_stored(self) -> str:
+        """A time of storing, later than every one before."""
+
+    def opened(self, place: DocumentPlace, document: Document) -> bytes:
+        """A document's content."""
+
+
+class Write(Protocol):
+    """Something that is written, whole or not at all; ``result`` tells when it is durable."""
+
+    result: Future[Any]
+
+    def people(self) -> Sequence[Any]:
+        """What names people."""
+
+    def plan(self, pending: Pending) -> list[NewRecord]:
+        """The records to append, with all that came before in the same commit known; sets nothing."""
+
+    def done(self) -> None:
+        """It is durable."""
+
+
+def _within(place: DocumentPlace, gone: DocumentPlace) -> bool:
+    """Whether all documents of ``gone`` are meant where those of ``place`` are: without a registration, of every one."""
+    return gone.registration in ("", place.registration) and replace(place, registration=gone.registration) == gone
+
+
+@dataclass(slots=True)
+class Pending:
+    """What a commit will change, as far as it is planned."""
+
+    store: Planning
+    statements: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    documents: dict[tuple[str, DocumentPlace, str], Document | None] = field(default_factory=dict)
+    cleared: list[tuple[str, DocumentPlace]] = field(default_factory=list)
+    enrolments: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    events: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    #: What the records that are appended say, by their bytes: read back, they need not be read and checked again.
+    said: dict[bytes, Record] = field(default_factory=dict)
+
+    def enrolled(self, programme_id: str, learner_key: str) -> set[str]:
+        """A learner's enrolments, those that the commit opens among them."""
+        key = (programme_id, learner_key)
+        if key not in self.enrolments:
+            self.enrolments[key] = set(self.store.index.enrolments(programme_id, learner_key))
+        return self.enrolments[key]
+
+    def document(self, programme_id: str, place: DocumentPlace, document_id: str) -> Document | None:
+        """A document as it will be."""
+        key = (programme_id, place, document_id)
+        if key in self.documents:
+            return self.documents[key]
+        if any(programme == programme_id and _within(place, gone) for programme, gone in self.cleared):
+            return None
+        return self.store.index.document(programme_id, place, document_id)
+
+
+@dataclass(slots=True)
+class StatementsWrite:
+    """Statements of one request, checked: all are stored, or none."""
+
+    programme_id: str
+    statements: Sequence[dict[str, Any]]
+    authority: Mapping[str, Any]
+    version: str
+    opens_enrolments: bool
+    result: Future[list[str]] = field(default_factory=Future)
+    ids: list[str] = field(default_factory=list)
+
+    def people(self) -> Sequence[Any]:
+        return [*self.statements, self.authority]
+
+    def plan(self, pending: Pending) -> list[NewRecord]:
+        store = pending.store
+        self.ids = [str(s.get("id") or uuid4()).lower() for s in self.statements]
+        known = store.index.statements(self.programme_id, self.ids)
+        own: dict[str, dict[str, Any]] = {}
+        records = []
+        for statement_id, said in zip(self.ids, self.statements, strict=True):
+            before = own.get(statement_id) or pending.statements.get((self.programme_id, statement_id))
+            if before is None and statement_id in known:
+                before = known[statement_id].statement
+            if before is not None:
+                if not same_statement(said, store.people.restored(before)):
+                    raise Conflict(statement_id)
+                continue
+            stored = store.next_stored()
+            statement = {
+                **{k: v for k, v in said.items() if k not in ("stored", "authority")},
+                "id": statement_id,
+                "version": said.get("version", self.version),
+                "timestamp": said.get("timestamp", stored),
+                "stored": stored,
+                "authority": self.authority,
+            }
+            kept = store.people.replaced(statement)
+            own[statement_id] = kept
+            records += self._events(kept, stored, pending)
+        pending.statements |= {(self.programme_id, i): s for i, s in own.items()}
+        return records
+
+    def done(self) -> None:
+        self.result.set_result(self.ids)
+
+    def _events(self, statement: dict[str, Any], stored: str, pending: Pending) -> list[NewRecord]:
+        key = (person_keys(statement["actor"]) or person_keys(statement["authority"]))[0]
+        at, stored_at = instant(statement["timestamp"]), instant(stored)
+        # A clock that was never set, or runs ahead, is no time of an event.
+        occurred = at if EARLIEST < at <= stored_at else stored_at
+        spec = spec_of(statement["verb"]["id"])
+        if spec is not None and is_staffs(spec, statement):
+            return _records_of(
+                self.programme_id, statement, occurred, stored_at, enrolment_said(statement), staff_key=key
+            )
+        enrolled = partial(pending.enrolled, self.programme_id, key)
+        enrolment, is_new = enrolment_of(statement, key, enrolled, may_open=self.opens_enrolments)
+        records = _records_of(self.programme_id, statement, occurred, stored_at, enrolment, learner_key=key)
+        if spec is None and records[0].value is not None:
+            pending.said[records[0].value] = Record(-1, -1, self.programme_id, microseconds(stored_at), statement)
+        if is_new and enrolment is not None:
+            records.insert(0, _opening(self.programme_id, enrolment, course_of(statement), key, occurred))
+        if enrolment is not None and (is_new or (spec is not None and spec.event_type == "enrolment.opened")):
+            enrolled().add(enrolment)
+        return records
+
+
+def _opening(programme_id: str, enrolment_id: str, course_id: str, learner_key: str, at: datetime) -> NewRecord:
+    value = encode(
+        EnrolmentOpened(enrolment_id=enrolment_id, class_id=course_id, course_id=course_id), event_type="enrolment.opened",
+        event_id=stable_id(SOURCE, programme_id, enrolment_id), occurred_at=at, programme_id=programme_id, source=SOURCE,
+        learner_key=learner_key,
+    )  # fmt: skip
+    return NewRecord(learner_key.encode(), value)
+
+
+def _records_of(
+    programme_id: str, statement: dict[str, Any], occurred_at: datetime, stored_at: datetime, enrolment_id: str | None,
+    *, learner_key: str | None = None, staff_key: str | None = None,
+) -> list[NewRecord]:  # fmt: skip
+    statement_id, verb = str(statement["id"]), str(statement["verb"]["id"])
+    # Verbs longer than an id are cut here, and whole in the statement.
+    payload = StatementStored(
+        enrolment_id=enrolment_id, statement_id=statement_id, verb_id=verb[:200], statement=statement
+    )
+    value = encode(
+        payload, event_type="xapi.statement_stored", event_id=stable_id("xapi", programme_id, statement_id),
+        occurred_at=occurred_at, programme_id=programme_id, source=SOURCE, learner_key=learner_key, staff_key=staff_key,
+    )  # fmt: skip
+    if len(value) > MAX_RECORD_BYTES:
+        raise TooLarge(f"a statement of more than {MAX_RECORD_BYTES:,} bytes")
+    # By the statement's id: one that comes again meets the first one in the same partition.
+    records = [NewRecord(statement_id.encode(), value)]
+    target = voids(statement)
+    if target is not None:
+        undone = encode(
+            StatementVoided(statement_id=target, voiding_statement_id=statement_id), event_type="xapi.statement_voided",
+            event_id=stable_id("xapi.voided", programme_id, statement_id), occurred_at=stored_at, programme_id=programme_id, source=SOURCE,
+        )  # fmt: skip
+        records.append(NewRecord(statement_id.encode(), undone))
+    return records
+
+
+@dataclass(slots=True)
+class DocumentWrite:
+    """A document to be stored or deleted, or all of its place.
+
+    Attributes:
+        agent: whose it is, where it is somebody's.
+        change: from the content before (None where there was none) to the new one and its type, None to delete; raises to
+            refuse. ``document_id`` None: everything of the place goes.
+    """
+
+    programme_id: str
+    kind: str
+    activity_id: str | None
+    agent: Mapping[str, Any] | None
+    registration: str | None
+    document_id: str | None
+    change: Callable[[tuple[bytes, Document] | None], tuple[bytes, str] | None]
+    result: Future[str | None] = field(default_factory=Future)
+    _etag: str | None = None
+
+    def people(self) -> Sequence[Any]:
+        return [self.agent] if self.agent is not None else []
+
+    def plan(self, pending: Pending) -> list[NewRecord]:
+        store = pending.store
+        person = store.people.key_for(self.agent) if self.agent is not None else None
+        place = DocumentPlace(self.kind, self.activity_id or "", person or "", self.registration or "")
+        about: dict[str, Any] = {
+            "kind": self.kind, "activity_id": self.activity_id, "person_key": person, "registration": self.registration,
+        }  # fmt: skip
+        stored = store.next_stored()
+        if self.document_id is None:
+            pending.cleared.append((self.programme_id, place))
+            pending.documents = {
+                k: v for k, v in pending.documents.items() if k[0] != self.programme_id or not _within(k[1], place)
+            }
+            return [self._record("xapi.document_deleted", DocumentDeleted(**about), stored)]
+        before = pending.document(self.programme_id, place, self.document_id)
+        found = self.change(None if before is None else (store.opened(place, before), before))
+        key = (self.programme_id, place, self.document_id)
+        if found is None:
+            pending.documents[key] = None
+            deleted = DocumentDeleted(document_id=self.document_id, **about)
+            return [self._record("xapi.document_deleted", deleted, stored)] if before is not None else []
+        content, content_type = found
+        self._etag = sha1(content, usedforsecurity=False).hexdigest()
+        sealed = store.people.seal(person, content) if person is not None else content
+        pending.documents[key] = Document(sealed, content_type, self._etag, microseconds(instant(stored)))
+        payload = DocumentStored(
+            document_id=self.document_id, content_type=content_type, etag=self._etag, content=b64encode(sealed).decode(), **about
+        )  # fmt: skip
+        return [self._record("xapi.document_stored", payload, stored)]
+
+    def _record(self, event_type: str, payload: Any, stored: str) -> NewRecord:
+        value = encode(
+            payload, event_type=event_type, event_id=str(uuid4()), occurred_at=instant(stored), programme_id=self.programme_id,
+            source=SOURCE,
+        )  # fmt: skip
+        if len(value) > MAX_RECORD_BYTES:
+            raise TooLarge(f"a document of more than {MAX_RECORD_BYTES * 3 // 4 - 1024:,} bytes")
+        # All of one place in one partition, in order.
+        key = f"{self.programme_id} {self.kind} {self.activity_id} {self.agent and payload.person_key}"
+        return NewRecord(key.encode(), value)
+
+    def done(self) -> None:
+        self.result.set_result(self._etag)
+
+
+@dataclass(slots=True)
+class EventsWrite:
+    """Events of one request, each valid: each is taken or not by itself."""
+
+    programme_id: str
+    events: Sequence[tuple[str, NewRecord]]
+    result: Future[list[str]] = field(default_factory=Future)
+    _verdicts: list[str] = field(default_factory=list)
+
+    def people(self) -> Sequence[Any]:
+        return []
+
+    def plan(self, pending: Pending) -> list[NewRecord]:
+        self._verdicts = []
+        known = pending.store.index.events(self.programme_id, [event_id for event_id, _ in self.events])
+        records = []
+        for event_id, record in self.events:
+            digest = digest_of(record.value or b"")
+            before = pending.events.get((self.programme_id, event_id)) or known.get(event_id)
+            if before is not None:
+                self._verdicts.append("repeated" if before == digest else "conflict")
+                continue
+            pending.events[self.programme_id, event_id] = digest
+            records.append(record)
+            self._verdicts.append("accepted")
+        return records
+
+    def done(self) -> None:
+        self.result.set_result(self._verdicts)
