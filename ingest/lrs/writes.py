@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from hashlib import sha1
 from typing import Any, Protocol
 from uuid import uuid4
@@ -121,6 +120,7 @@ class StatementsWrite:
         self.ids = [str(s.get("id") or uuid4()).lower() for s in self.statements]
         known = store.index.statements(self.programme_id, self.ids)
         own: dict[str, dict[str, Any]] = {}
+        opened: dict[str, set[str]] = {}
         records = []
         for statement_id, said in zip(self.ids, self.statements, strict=True):
             before = own.get(statement_id) or pending.statements.get((self.programme_id, statement_id))
@@ -141,14 +141,19 @@ class StatementsWrite:
             }
             kept = store.people.replaced(statement)
             own[statement_id] = kept
-            records += self._events(kept, stored, pending)
+            records += self._events(kept, stored, pending, opened)
+        # Only now: where one is refused, none of them has opened anything.
+        for learner, enrolments in opened.items():
+            pending.enrolled(self.programme_id, learner).update(enrolments)
         pending.statements |= {(self.programme_id, i): s for i, s in own.items()}
         return records
 
     def done(self) -> None:
         self.result.set_result(self.ids)
 
-    def _events(self, statement: dict[str, Any], stored: str, pending: Pending) -> list[NewRecord]:
+    def _events(
+        self, statement: dict[str, Any], stored: str, pending: Pending, opened: dict[str, set[str]]
+    ) -> list[NewRecord]:
         key = (person_keys(statement["actor"]) or person_keys(statement["authority"]))[0]
         at, stored_at = instant(statement["timestamp"]), instant(stored)
         # A clock that was never set, or runs ahead, is no time of an event.
@@ -158,7 +163,10 @@ class StatementsWrite:
             return _records_of(
                 self.programme_id, statement, occurred, stored_at, enrolment_said(statement), staff_key=key
             )
-        enrolled = partial(pending.enrolled, self.programme_id, key)
+
+        def enrolled() -> set[str]:
+            return pending.enrolled(self.programme_id, key) | opened.get(key, set())
+
         enrolment, is_new = enrolment_of(statement, key, enrolled, may_open=self.opens_enrolments)
         records = _records_of(self.programme_id, statement, occurred, stored_at, enrolment, learner_key=key)
         if spec is None and records[0].value is not None:
@@ -166,7 +174,7 @@ class StatementsWrite:
         if is_new and enrolment is not None:
             records.insert(0, _opening(self.programme_id, enrolment, course_of(statement), key, occurred))
         if enrolment is not None and (is_new or (spec is not None and spec.event_type == "enrolment.opened")):
-            enrolled().add(enrolment)
+            opened.setdefault(key, set()).add(enrolment)
         return records
 
 

@@ -22,6 +22,7 @@ from ingest.events.profile import ENROLMENT, PAYLOAD, ROLE, VERB
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
 from ingest.lrs.loading import load_statements
+from ingest.lrs.writes import Conflict, StatementsWrite
 from ingest.packs import Pack, find_packs
 from ingest.sink import Sink
 from ingest.sources.report import ImportReport
@@ -235,6 +236,26 @@ def test_whose_enrolment_a_statement_is(tmp_path: Path, pack: Pack) -> None:
     lrs.reopen()
     assert {k: lrs.index.enrolments("p", k) for k in before} == before
     assert sorted(map(len, before.values())) == [0, 1, 2]
+    lrs.close()
+
+
+def test_what_is_refused_has_opened_no_enrolment_for_what_is_stored_with_it(tmp_path: Path) -> None:
+    lrs = Lrs(tmp_path)
+    at = "2017-10-12T02:00:00Z"
+    known = viewing(at, "0[.]1", actor={"mbox": "mailto:bob@example.org"})
+    lrs.post(known)
+    authority = {"account": {"homePage": "http://example.org", "name": "k"}}
+    refused = StatementsWrite("p", [viewing(at, "0[.]2"), known | {"result": {}}], authority, "2.0.0", True)
+    stored = StatementsWrite("p", [viewing(at, "0[.]3")], authority, "2.0.0", True)
+    lrs.store._commit([refused, stored])
+    with pytest.raises(Conflict):
+        refused.result.result()
+    assert len(stored.result.result()) == 1
+    lake = Lake(str(tmp_path / "lake"))
+    Sink(lrs.log, lake).run()
+    with connect_lake(lake) as con:
+        opened = con.execute("select enrolment_id from lake.accepted where event_type = 'enrolment.opened'").fetchall()
+    assert opened == [(f"{COURSE}/{lrs.people.key_of(ALICE)}",)]
     lrs.close()
 
 
