@@ -45,8 +45,8 @@ def enrolment_of(
 ) -> tuple[str | None, bool]:
     """The enrolment that a statement belongs to, and whether it is to be opened first.
 
-    What the statement names itself; else the learner's own in its course (``<course>/<learner key>``); else the only one that
-    the learner has. ``may_open``: where there is none of these, the one in its course is opened.
+    What the statement names itself; else the learner's own in its course (``<course>/<learner key>``), which is opened where
+    there is none and ``may_open`` says so; else the only one that the learner has.
 
     Args:
         opened: asked at most once for the learner's enrolments.
