@@ -84,6 +84,8 @@ class PostgresIndex(SqlIndex):
             if self._writer.closed:
                 self._writer = self._connect()
             self._writer.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        # Another process may have made it anew since, with other numbers.
+        self._forget()
         try:
             yield
         finally:

@@ -8,6 +8,7 @@ import json
 import queue
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -570,6 +571,24 @@ def test_an_index_made_again_from_the_log_answers_the_same(lrs: Lrs) -> None:
     again.clear()
     assert again.find("p", Query()) == []
     again.close()
+
+
+@pytest.mark.parametrize("lrs", ["postgres"], indirect=True)
+def test_made_anew_by_another_process_the_index_answers_a_server_that_goes_on(
+    lrs: Lrs,
+) -> None:
+    assert isinstance(lrs.index, PostgresIndex)
+    lrs.post(STATEMENT, said(actor=BOB), said(verb={"id": "http://example.org/verbs/other"}))
+    with closing(PostgresIndex(lrs.index._url)) as other, other.exclusive():
+        other.clear()
+        # Numbers are given as they come: others than before.
+        with other._transaction() as con:
+            con.execute("insert into terms values (100, 'first')")
+        catch_up(lrs.log, other)
+    lrs.post(said(actor=BOB, verb={"id": "http://example.org/verbs/last"}))
+    for verb, count in (("other", 1), ("last", 1), ("read", 2)):
+        assert len(lrs.statements(verb=f"http://example.org/verbs/{verb}")) == count
+    assert len(lrs.statements(agent=json.dumps(BOB))) == 2
 
 
 @pytest.mark.shared_data
