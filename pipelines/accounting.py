@@ -10,7 +10,7 @@ from ingest.log.port import EventLog, Retention
 from warehouse.build import Warehouse
 from warehouse.lake import Lake
 from warehouse.publish import read_info
-from warehouse.query import connect, connect_lake
+from warehouse.query import connect, connect_lake, has_mart
 
 __all__ = ["Accounting", "PartitionAccount", "account"]
 
@@ -37,7 +37,10 @@ class PartitionAccount:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """The account of log, lake and published build; ``build_…`` is None before the first build."""
+    """The account of log, lake and published build; ``build_…`` is None before the first build.
+
+    ``uncounted_verbs``: (programme, verb, how many) of statements that no figure counts, the most first.
+    """
 
     partitions: list[PartitionAccount]
     reasons: list[tuple[str, int]]
@@ -52,6 +55,7 @@ class Accounting:
     build_repeats: int
     build_conflicts: int
     build_waiting: int
+    uncounted_verbs: list[tuple[str, str, int]]
     retention: Retention
 
     @property
@@ -125,6 +129,7 @@ def account(log: EventLog, lake: Lake, warehouse: Warehouse) -> Accounting:
                 ).fetchone()
                 in_lake = found[0] if found else 0
     sums = (0, 0, 0, 0, 0)
+    uncounted: list[tuple[str, str, int]] = []
     if info is not None:
         with connect(warehouse.published) as con:
             found = con.execute(
@@ -132,6 +137,11 @@ def account(log: EventLog, lake: Lake, warehouse: Warehouse) -> Accounting:
                 " coalesce(sum(conflict_count), 0), coalesce(sum(waiting_count), 0) from rpt_event_accounting"
             ).fetchone()
             sums = tuple(int(n) for n in found) if found else sums  # type: ignore[assignment]
+            if has_mart(con, "rpt_uncounted_verbs"):
+                uncounted = con.execute(
+                    "select programme_id, verb_id, cast(sum(statement_count) as bigint) from rpt_uncounted_verbs"
+                    " group by all order by 3 desc, 2"
+                ).fetchall()
     sizes = lake.file_sizes() if lake.exists else []
     return Accounting(
         partitions=[
@@ -150,5 +160,6 @@ def account(log: EventLog, lake: Lake, warehouse: Warehouse) -> Accounting:
         build_repeats=sums[2],
         build_conflicts=sums[3],
         build_waiting=sums[4],
+        uncounted_verbs=uncounted,
         retention=log.retention(),
     )

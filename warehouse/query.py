@@ -9,7 +9,7 @@ import duckdb
 from warehouse.errors import NotPublished
 from warehouse.lake import RECORDS, Lake
 
-__all__ = ["connect", "connect_lake"]
+__all__ = ["connect", "connect_lake", "has_mart"]
 
 
 def connect(published: Path, lake: Lake | None = None) -> duckdb.DuckDBPyConnection:
@@ -36,12 +36,15 @@ def connect(published: Path, lake: Lake | None = None) -> duckdb.DuckDBPyConnect
     return con
 
 
+def has_mart(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether what is published has a mart: a build of an earlier version may not."""
+    asked = "select 1 from duckdb_tables() where database_name = 'warehouse' and table_name = ?"
+    return con.execute(asked, [name]).fetchone() is not None
+
+
 def _add_events_view(con: duckdb.DuckDBPyConnection) -> None:
     voided = "case when a.event_type = 'event.voided' then a.payload ->> '$.voided_event_id' end"
-    published = con.execute(
-        "select 1 from duckdb_tables() where database_name = 'warehouse' and table_name = 'fct_counted_statements'"
-    ).fetchone()
-    if published is None:  # by a build of before there was such a mart
+    if not has_mart(con, "fct_counted_statements"):
         con.execute(f"create view lake.events as select a.*, {voided} as voided_event_id from lake.accepted a")
         return
     con.execute(

@@ -20,6 +20,9 @@ from warehouse.query import connect
 
 __all__ = ["register"]
 
+#: Verbs that are printed; a table has them all.
+_MOST_VERBS = 5
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
@@ -149,3 +152,8 @@ def _print_accounting(found: Accounting) -> None:
         f" + {count_text(found.build_waiting)} waiting",
         soft_wrap=True,
     )
+    if found.uncounted_verbs:
+        total = sum(count for _, _, count in found.uncounted_verbs)
+        output.print(f"statements that no figure counts: {count_text(total)} (all verbs: rpt_uncounted_verbs)")
+        for programme, verb, count in found.uncounted_verbs[:_MOST_VERBS]:
+            output.print(f"  {count_text(count)} {verb} ({programme})", soft_wrap=True, markup=False)

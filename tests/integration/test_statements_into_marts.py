@@ -26,6 +26,7 @@ from ingest.lrs.writes import Conflict, StatementsWrite
 from ingest.packs import Pack, find_packs
 from ingest.sink import Sink
 from ingest.sources.report import ImportReport
+from pipelines.accounting import account
 from pipelines.exports import Exported, export_statements
 from pipelines.settings import Settings
 from pipelines.statements import IMPORTER, opened_store
@@ -174,6 +175,8 @@ def test_viewings_units_and_voids_count_the_same_by_updates_and_at_once(tmp_path
             "select verb_id, statement_count, learner_count from rpt_uncounted_verbs order by 1"
         ).fetchall()
         assert verbs == [(f"{ADL}terminated", 2, 1), ("http://example.org/verbs/pondered", 1, 1)]
+    told = account(lrs.log, Lake(str(tmp_path / "lake")), warehouse).uncounted_verbs
+    assert told == [("p", f"{ADL}terminated", 2), ("p", "http://example.org/verbs/pondered", 1)]
     # One that comes late is worth what it adds to those before it; after midnight in Shanghai it is the next day.
     last = viewing("2017-10-12T16:30:00Z", "0[.]60[,]30[.]90")
     lrs.post(last, viewing("2017-10-12T01:00:00Z", "0[.]20.25"), viewing("2017-10-13T01:00:00Z", "0[.]5", "s2"))
