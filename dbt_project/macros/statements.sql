@@ -19,6 +19,11 @@
 {#- The namespace of the profile in docs/xapi-profile/. -#}
 {% macro profile_iri() -%}urn:xueqing:xapi{%- endmacro %}
 
+{#- Whether a statement is of our own profile: what it carries in our extensions was checked by the sink, and only then. -#}
+{% macro is_own_statement() -%}
+    coalesce({{ statement_part('verb_id') }} like '{{ profile_iri() }}:verb:%', false)
+{%- endmacro %}
+
 {#- One of these parts. -#}
 {% macro statement_part(name) -%}
     {{ list_value('said', (statement_parts().keys() | list).index(name) + 1) }}
@@ -34,7 +39,7 @@
     case
         when event_type = 'xapi.statement_voided' then 'event.voided'
         when event_type <> 'xapi.statement_stored' then event_type
-        when {{ verb }} like '{{ own }}%' then substr({{ verb }}, {{ own | length + 1 }})
+        when {{ is_own_statement() }} then substr({{ verb }}, {{ own | length + 1 }})
         when {{ statement_part('segments') }} is not null and {{ verb }} in (
             '{{ video }}played', '{{ video }}paused', '{{ video }}seeked', '{{ adl }}completed', '{{ adl }}terminated'
         ) then 'video.watched'

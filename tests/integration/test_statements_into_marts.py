@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from ingest.definitions import reference_tables
-from ingest.events.profile import ENROLMENT, PAYLOAD, ROLE, VERB
+from ingest.events.profile import ENROLMENT, PAYLOAD, ROLE, SOURCE, VERB
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
 from ingest.lrs.loading import load_statements
@@ -163,11 +163,19 @@ def test_viewings_units_and_voids_count_the_same_by_updates_and_at_once(tmp_path
         statement(f"{ADL}terminated", "2017-10-12T03:00:00Z", said=unit, result={"duration": "P1Y"}),
         statement("http://example.org/verbs/pondered", "2017-10-12T04:00:00Z"),
         viewing("2017-10-12T02:00:00Z", "5[.]x[,]7"),
+        # Of another profile, what stands in our extensions is nothing: nobody has checked it.
+        statement(
+            f"{VIDEO}paused",
+            "2017-10-12T02:00:00Z",
+            result={"extensions": {SEGMENTS: "0[.]0"}},
+            said={SESSION: "s9", PAYLOAD: {"watched_s": 1e9}, SOURCE: "simulator"},
+        ),
     )
     published(lrs, warehouse, pack)
     with connect(warehouse.published) as con:
         day = date(2017, 10, 12)
         assert days(con, "video") == {("e1", day, "video"): (1, Decimal(60))}
+        assert con.execute("select distinct source from rpt_event_accounting").fetchall() == [("xapi-lrs",)]
         assert days(con, "session") == {("e1", day, "session"): (1, Decimal(1))}
         assert days(con, "text") == {("e1", day, "text"): (1, Decimal("3630.5"))}
         assert days(con, "assignment_passed") == {("e1", day, "assignment_passed"): (1, Decimal(1))}
@@ -202,7 +210,7 @@ def test_viewings_units_and_voids_count_the_same_by_updates_and_at_once(tmp_path
             " where event_type in ('video.watched', 'event.voided') order by all",
             {"first": first["id"], "last": last["id"]},
         ).fetchall()
-        assert found == [("event.voided", False, last["id"]), *[("video.watched", n > 2, None) for n in range(5)]]
+        assert found == [("event.voided", False, last["id"]), *[("video.watched", n > 3, None) for n in range(6)]]
     whole = Warehouse(tmp_path / "whole")
     published(lrs, whole, pack, full=True)
     assert marts(warehouse.published) == marts(whole.published)

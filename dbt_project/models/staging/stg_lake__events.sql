@@ -25,7 +25,8 @@ meant as (
     select
         *,
         {{ meant_event_type() }} as meant_type,
-        coalesce({{ statement_part('own_payload') }}, payload) as own_payload
+        {{ is_own_statement() }} as is_own,
+        case when {{ is_own_statement() }} then {{ statement_part('own_payload') }} else payload end as own_payload
     from records
 ),
 
@@ -34,7 +35,7 @@ opened as (
         *,
         event_type like 'xapi.statement_%' and meant_type <> event_type as is_statement,
         event_type = 'xapi.statement_stored' and meant_type <> event_type as is_translated,
-        event_type = 'xapi.statement_stored' and meant_type <> event_type and {{ statement_part('own_payload') }} is null as is_foreign,
+        event_type = 'xapi.statement_stored' and meant_type <> event_type and not is_own as is_foreign,
         {{ json_struct('own_payload', fields) }} as body
     from meant
 ),
@@ -76,7 +77,7 @@ select
     events.programme_id,
     events.learner_key,
     events.staff_key,
-    coalesce({{ statement_part('own_source') }}, events.source) as source,
+    coalesce(case when events.is_own then {{ statement_part('own_source') }} end, events.source) as source,
     events.is_statement,
     events.enrolment_id,
     events.partition as log_partition,
