@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ingest.events import format_time
@@ -84,11 +85,11 @@ def pull(
     report = ImportReport()
     place = _Place(workspace, "pull", url, programme_id)
     attachments = Attachments(workspace.settings.attachments)
-    stopping = [False]
+    stopping = Event()
     with ExitStack() as stack:
         reject = rejecting(workspace, "pulled")
         store = stack.enter_context(opened_store(workspace))
-        stack.enter_context(until_interrupted(lambda: stopping.__setitem__(0, True)))
+        stack.enter_context(until_interrupted(stopping.set))
         bar = stack.enter_context(progress())
         task = bar.add_task(f"Statements of {url}"[:34], total=None)
         for page in RemoteStore(url, *key).pages(since or place.read().get("since")):
@@ -103,7 +104,7 @@ def pull(
             stored = [s["stored"] for s in page.statements if isinstance(s.get("stored"), str)]
             if stored:
                 place.write(since=format_time(max(instant(text) for text in stored) - _OVERLAP))
-            if stopping[0]:
+            if stopping.is_set():
                 break
     return report
 
@@ -129,16 +130,16 @@ def forward(workspace: Workspace, url: str, key: tuple[str, str], programme_id: 
     remote, done = RemoteStore(url, *key), Forwarded(0, Counter())
     place = _Place(workspace, "forward", url, programme_id)
     attachments = Attachments(workspace.settings.attachments)
-    stopping = [False]
+    stopping = Event()
     with ExitStack() as stack:
         people = People(stack.enter_context(closing(workspace.vault())))
         index = stack.enter_context(read_index(workspace))
-        stack.enter_context(until_interrupted(lambda: stopping.__setitem__(0, True)))
+        stack.enter_context(until_interrupted(stopping.set))
         bar = stack.enter_context(progress())
         task = bar.add_task(f"Statements to {url}"[:34], total=None)
         after = None if since else tuple(place.read().get("after", ())) or None
         since_us = int(instant(since).timestamp() * 1e6) if since else None
-        while not stopping[0]:
+        while not stopping.is_set():
             page = index.find(programme_id, Query(since_us=since_us, is_ascending=True, limit=_TOGETHER, after=after))
             if not page:
                 break

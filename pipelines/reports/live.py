@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from pipelines.reports.document.html import render_template
 
 __all__ = ["render_live"]
 
@@ -37,12 +37,8 @@ _SAID: Mapping[str, Mapping[str, str]] = {
 
 def render_live(language: str, *, has_site: bool) -> str:
     """The page, one HTML file in ``zh`` or ``en``; with a link to the reports where there are any."""
-    env = Environment(
-        loader=PackageLoader("pipelines.reports"), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     w = _WORDS[language]
-    return env.get_template("live.html.j2").render(
-        title=f"{w['title']} · 学情 Xueqing", language=language, other="en" if language == "zh" else "zh", w=w,
+    return render_template(
+        "live.html.j2", title=f"{w['title']} · 学情 Xueqing", language=language, other="en" if language == "zh" else "zh", w=w,
         said=_SAID[language], has_site=has_site,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from ingest.lrs.attachments import Attachments
 from ingest.lrs.http.access import Access
 from ingest.lrs.http.bodies import Bodies
 from ingest.lrs.http.documents import RESOURCES, Documents
-from ingest.lrs.http.events import STATUSES, Collector, answer_of
+from ingest.lrs.http.events import Collector, answer_of
 from ingest.lrs.http.observing import Observer
 from ingest.lrs.http.openapi import description
 from ingest.lrs.http.requests import Call, Refused, media_type, query_parameters, spoken_version
@@ -196,8 +196,8 @@ class _Server:
             post = partial(self._collector.post, key, content_type, body)
             future, told = post() if len(body) < _SMALL_BYTES else await run_in_threadpool(post)
             events = told(await _durable(future))
-            for status in STATUSES:
-                self._observer.took("event", status, sum(1 for event in events if event["status"] == status))
+            for status, count in Counter(event["status"] for event in events).items():
+                self._observer.took("event", status, count)
             self._observer.arrivals.add(
                 key.programme_id,
                 "event",

@@ -18,10 +18,9 @@ from ingest.lrs.http.statements import Answer
 from ingest.lrs.keys import Key
 from ingest.lrs.store import Store
 
-__all__ = ["STATUSES", "Collector", "answer_of"]
+__all__ = ["Collector", "answer_of"]
 
-#: What becomes of an event.
-STATUSES = ("accepted", "repeated", "refused")
+_STATUSES = ("accepted", "repeated", "refused")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 #: Whoever could send these would store statements or documents past the scopes of a key, or redefine a programme.
 _OWN = ("xapi.", "programme.", "learner.erased")
@@ -98,6 +97,6 @@ def _told(event_id: str, event_type: str, verdict: str) -> dict[str, str]:
 def answer_of(events: Sequence[dict[str, str]]) -> Answer:
     """The answer for what became of each: 422 where nothing was taken, as nothing could be."""
     counts = Counter(event["status"] for event in events)
-    content: dict[str, Any] = {**{status: counts[status] for status in STATUSES}, "events": events}
+    content: dict[str, Any] = {**{status: counts[status] for status in _STATUSES}, "events": events}
     status = 422 if events and counts["refused"] == len(events) else 200
     return Answer(status, json.dumps(content, ensure_ascii=False).encode(), "application/json")

@@ -81,8 +81,7 @@ class Observer:
 
     def took(self, kind: str, status: str, count: int) -> None:
         """Count statements or events by what became of them."""
-        if count:
-            self._taken.labels(kind, status).inc(count)
+        self._taken.labels(kind, status).inc(count)
 
     def metrics(self) -> bytes:
         """All of them, as Prometheus reads them."""
