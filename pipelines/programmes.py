@@ -25,12 +25,12 @@ __all__ = ["digest_of", "load_programme", "read_history", "warn_of_changed_packs
 
 _LOADED = """
 with voided as (
-    select json_extract_string(payload, '$.voided_event_id') as event_id
+    select programme_id, json_extract_string(payload, '$.voided_event_id') as event_id
     from lake.accepted where event_type = 'event.voided' {known}
 )
 select programme_id, event_id, min(recorded_at) as recorded_at, any_value(payload) as payload
 from lake.accepted
-where event_type = 'programme.loaded' {known} and event_id not in (select event_id from voided)
+where event_type = 'programme.loaded' {known} and (programme_id, event_id) not in (select programme_id, event_id from voided)
 group by programme_id, event_id
 order by programme_id, recorded_at
 """

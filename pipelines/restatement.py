@@ -80,7 +80,7 @@ fresh as (
 ),
 voids as (
     select f.event_id, f.event_type, f.occurred_at, f.recorded_at, any_value(v.enrolment_id) as enrolment_id
-    from fresh f join lake.events v on v.event_id = f.voided_event_id
+    from fresh f join lake.events v on v.programme_id = $programme and v.event_id = f.voided_event_id
     where f.event_type = 'event.voided'
     group by all
 )

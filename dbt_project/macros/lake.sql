@@ -66,6 +66,12 @@ where extras.log_offset is null
     {{ event_key(json_text(details, 'voided_event_id')) }}
 {%- endmacro %}
 
+{#- To join with: the voids of some events. A programme voids events of its own only. -#}
+{% macro voids_of(events) -%}
+{{ ref('int_event_voids') }} as voids
+    on {{ events }}.programme_id = voids.programme_id and {{ events }}.event_id = voids.voided_event_id
+{%- endmacro %}
+
 {#- The enrolments that this build works on, numbered: sorting and grouping long texts costs far more. -#}
 {% macro numbered_enrolments() -%}
     select

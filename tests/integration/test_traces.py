@@ -37,7 +37,7 @@ class Small:
 
 @pytest.fixture(scope="module")
 def small(packs: dict[str, Pack], tmp_path_factory: pytest.TempPathFactory) -> Small:
-    rng = random.Random(11)
+    rng = random.Random(12)
     folder = tmp_path_factory.mktemp("traces")
     events = random_programme(rng, "p", enrolments=14)
     with SqliteLog(folder / "log.sqlite", partitions=3) as log:

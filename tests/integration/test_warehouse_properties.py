@@ -37,13 +37,13 @@ START = datetime(2017, 10, 9, tzinfo=UTC)
 
 
 def random_programme(rng: random.Random, programme_id: str, *, enrolments: int = 0) -> list[dict[str, Any]]:
-    """Events of a small programme with everything that goes wrong in real ones."""
+    """Events of a small programme with everything that goes wrong in real ones; other programmes' have the same ids."""
     events: list[dict[str, Any]] = []
 
     def add(kind: str, payload: dict[str, Any], *, staff: bool = False, version: int = 1) -> dict[str, Any]:
         at = START + timedelta(minutes=rng.randrange(0, 40 * 24 * 60))
         event = {
-            "event_id": str(uuid.UUID(int=rng.getrandbits(128))), "event_type": kind, "event_version": version,
+            "event_id": str(uuid.UUID(int=len(events) + 1)), "event_type": kind, "event_version": version,
             "occurred_at": at.isoformat().replace("+00:00", "Z"), "programme_id": programme_id, "source": "random",
             **({"staff_key": "Stutor123"} if staff else {"learner_key": f"Llearner{rng.randrange(5)}"}), "payload": payload,
         }  # fmt: skip

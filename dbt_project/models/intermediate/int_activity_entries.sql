@@ -16,7 +16,7 @@ select
     -1,
     -activities.quantity
 from {{ ref('int_activities') }} as activities
-inner join {{ ref('int_event_voids') }} as voids on activities.event_id = voids.voided_event_id
+inner join {{ voids_of('activities') }}
 union all
 select programme_id, enrolment_id, entry_on, activity, event_count, quantity
 from {{ ref('int_decision_entries') }}

@@ -12,10 +12,6 @@ with events as (
     )
 ),
 
-voids as (
-    select * from {{ ref('int_event_voids') }}
-),
-
 -- What passes is the definition's; one that came later decides again on the day it applies from.
 definitions as (
     select * from {{ source('reference', 'definitions') }}
@@ -113,7 +109,7 @@ decisions as (
 contested as (
     select distinct decisions.programme_id, decisions.enrolment_id, decisions.activity, decisions.thing
     from decisions
-    left join voids on decisions.event_id = voids.voided_event_id
+    left join {{ voids_of('decisions') }}
     left join regraded on decisions.programme_id = regraded.programme_id and decisions.definition_version > 0
     where voids.voided_event_id is not null or regraded.programme_id is not null or decisions.precedence = 2
 ),
@@ -143,7 +139,7 @@ contested_decisions as (
     inner join contested
         on decisions.programme_id = contested.programme_id and decisions.enrolment_id = contested.enrolment_id
             and decisions.activity = contested.activity and decisions.thing = contested.thing
-    left join voids on decisions.event_id = voids.voided_event_id
+    left join {{ voids_of('decisions') }}
 ),
 
 contested_days as (

@@ -20,7 +20,7 @@ with events as (
         {{ json_struct('events.details', fields) }} as body,
         case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
     from {{ ref('int_rare_counted') }} as events
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     {{ only_touched('events') }}
     where events.event_type in (
         'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'diagnostic.submitted', 'diagnostic.tier_changed'

@@ -21,7 +21,7 @@ involved as (
 
 -- A copy that has lost its place may itself have voided something.
 voids as (
-    select {{ voided_event() }} as voided_event_id
+    select programme_id, {{ voided_event() }} as voided_event_id
     from involved
     where event_type = 'event.voided'
 ),
@@ -29,7 +29,7 @@ voids as (
 voided as (
     select events.programme_id, events.enrolment_id
     from {{ ref('stg_lake__events') }} as events
-    inner join voids on events.event_id = voids.voided_event_id
+    inner join voids on events.programme_id = voids.programme_id and events.event_id = voids.voided_event_id
 )
 
 select programme_id, enrolment_id from involved where enrolment_id is not null

@@ -1,4 +1,4 @@
--- What became of every record of an event id that came more than once. The first counts; another
+-- What became of every record of an event id that came more than once to its programme. The first counts; another
 -- with the same content is a repeat, with other content a conflict.
 
 -- Where the bytes differ: is it more than the order of the members?
@@ -31,7 +31,6 @@ same_after_all as (
     where this_one.event_type = first_one.event_type
         and this_one.event_version = first_one.event_version
         and this_one.occurred_at = first_one.occurred_at
-        and this_one.programme_id = first_one.programme_id
         and this_one.learner_key is not distinct from first_one.learner_key
         and this_one.staff_key is not distinct from first_one.staff_key
         and this_one.source = first_one.source

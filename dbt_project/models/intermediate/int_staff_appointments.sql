@@ -6,7 +6,7 @@ with appointments as (
         events.*, case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on,
         {{ json_struct('events.details', {'role': 'VARCHAR', 'scope_kind': 'VARCHAR', 'scope_id': 'VARCHAR'}) }} as body
     from {{ ref('int_rare_counted') }} as events
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     where events.event_type = 'staff.appointed'
 )
 

@@ -23,4 +23,4 @@ from events
 union all
 select events.programme_id, events.staff_key, greatest(events.occurred_on, voids.voided_on), events.activity, -1
 from events
-inner join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+inner join {{ voids_of('events') }}

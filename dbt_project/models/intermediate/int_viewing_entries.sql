@@ -9,7 +9,7 @@ with viewings as (
         events.occurred_at, events.log_partition, events.log_offset,
         case when voids.voided_on is not null then greatest(voids.voided_on, events.occurred_on) end as voided_on
     from {{ ref('int_events_in_play') }} as events
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     where events.viewing is not null and events.duration_s > 0
 ),
 

@@ -24,7 +24,8 @@ corrections as (
     union
     select events.programme_id, events.enrolment_id, greatest(voids.voided_on, events.occurred_on)
     from intermediate.int_event_voids as voids
-    inner join staging.stg_lake__events as events on voids.voided_event_id = events.event_id
+    inner join staging.stg_lake__events as events
+        on voids.programme_id = events.programme_id and voids.voided_event_id = events.event_id
     semi join fallen on events.programme_id = fallen.programme_id and events.enrolment_id = fallen.enrolment_id
     union
     -- Activity from before the opening counts, and ceases to count, from there.

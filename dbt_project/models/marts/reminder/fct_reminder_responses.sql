@@ -16,7 +16,7 @@ with own as (
         on reminders.programme_id = events.programme_id and reminders.enrolment_id = events.enrolment_id
             and events.occurred_at > reminders.sent_at
             and events.occurred_at <= {{ days_later('reminders.sent_at', 3) }}
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     where events.event_type in ('{{ own_activities() | join("', '") }}')
 ),
 

@@ -7,7 +7,7 @@ with sent as (
     from {{ ref('int_rare_counted') }} as events
     inner join {{ ref('int_enrolments_opened') }} as opened
         on events.programme_id = opened.programme_id and events.enrolment_id = opened.enrolment_id
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     where events.event_type = 'reminder.sent'
 )
 

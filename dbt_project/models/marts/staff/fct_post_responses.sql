@@ -4,7 +4,7 @@ with replies as (
         events.programme_id, events.staff_key, events.event_id, events.occurred_at, events.occurred_on, voids.voided_on,
         {{ json_text('events.details', 'parent_post_id') }} as post_id
     from {{ ref('int_rare_counted') }} as events
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     where events.event_type = 'post.published' and events.staff_key is not null
 ),
 
@@ -21,7 +21,7 @@ posts as (
         min(voids.voided_on) as voided_on
     from {{ ref('int_events_counted') }} as events
     inner join answered on events.programme_id = answered.programme_id and events.post_id = answered.post_id
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     where events.event_type = 'post.published' and events.enrolment_id is not null
     group by events.programme_id, events.post_id
 ),

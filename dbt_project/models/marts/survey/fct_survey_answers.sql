@@ -11,7 +11,7 @@ with forms as (
     from {{ ref('int_rare_counted') }} as events
     inner join {{ ref('int_enrolments_opened') }} as opened
         on events.programme_id = opened.programme_id and events.enrolment_id = opened.enrolment_id
-    left join {{ ref('int_event_voids') }} as voids on events.event_id = voids.voided_event_id
+    left join {{ voids_of('events') }}
     where events.event_type = 'survey.answered'
 ),
 
@@ -45,7 +45,7 @@ spells as (
 ),
 
 answers as (
-    select event_id, {{ unpack_json_counts('details', 'answers', 'answer') }}
+    select programme_id, event_id, {{ unpack_json_counts('details', 'answers', 'answer') }}
     from forms
 )
 
@@ -59,4 +59,4 @@ select
     spells.valid_from_on,
     spells.valid_to_on
 from spells
-inner join answers on spells.event_id = answers.event_id
+inner join answers on spells.programme_id = answers.programme_id and spells.event_id = answers.event_id
