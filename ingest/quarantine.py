@@ -98,6 +98,6 @@ def replay(log: EventLog, con: duckdb.DuckDBPyConnection, lines: Iterable[str]) 
         records.append(NewRecord(key.encode(), encode_raw(msgspec.structs.replace(verdict, replaces=place))))
     if records:
         # The links name the batch: the same file replayed twice before the sink ran writes nothing.
-        report.appended = log.append(records, batch_id="replay/" + ",".join(sorted(seen))[:4000])
+        report.appended = len(log.append(records, batch_id="replay/" + ",".join(sorted(seen))[:4000]))
         report.repeated += len(records) - report.appended
     return report

@@ -29,7 +29,7 @@ __all__ = ["import_ndjson", "import_oulad", "import_xapi"]
 def _append(log: EventLog, records: Iterable[NewRecord], advance: Callable[[int], None]) -> int:
     source, written = iter(records), 0
     while batch := list(islice(source, APPEND_BATCH)):
-        written += log.append(batch)
+        written += len(log.append(batch))
         advance(len(batch))
     return written
 

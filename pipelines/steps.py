@@ -92,7 +92,7 @@ def run_simulation(
             task = bar.add_task(f"Append simulated events {replica + 1}/{scale}", total=len(records))
             for start in range(0, len(records), APPEND_BATCH):
                 batch = records[start : start + APPEND_BATCH]
-                written += log.append(batch, batch_id=f"{name}/{replica}/{start}")
+                written += len(log.append(batch, batch_id=f"{name}/{replica}/{start}"))
                 bar.advance(task, len(batch))
     vault.close()
     unfinished.unlink()
@@ -331,7 +331,7 @@ def write_reminders(
 def record_reminders(workspace: Workspace, file: Path) -> int:
     """Append what a file says was sent; returns how many reminders."""
     records = sent_events(read_sent(file), datetime.now(UTC))
-    return workspace.log.append(records, batch_id=f"reminders/{sha256(file.read_bytes()).hexdigest()[:32]}")
+    return len(workspace.log.append(records, batch_id=f"reminders/{sha256(file.read_bytes()).hexdigest()[:32]}"))
 
 
 def write_pages_of_site(workspace: Workspace, language: str, *, restricted: bool = False) -> Path:

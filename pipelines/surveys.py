@@ -99,7 +99,7 @@ def import_answers(workspace: Workspace, answers: Answers, programme_id: str, an
     at = datetime.combine(answered_on, time(12), ZoneInfo(pack.timezone)).astimezone(UTC)
     records = _events(found, learners, programme_id, at)
     digest = sha256(b"".join(r.value for r in records)).hexdigest()[:32]
-    return workspace.log.append(records, batch_id=f"survey/{digest}") if records else 0, found
+    return len(workspace.log.append(records, batch_id=f"survey/{digest}")) if records else 0, found
 
 
 def _events(answers: Answers, learners: dict[str, str], programme_id: str, at: datetime) -> list[NewRecord]:

@@ -135,20 +135,23 @@ class Vault:
             for person_key, account, details in people:
                 self._insert(person_key, account, details)
 
-    def _insert(self, person_key: str, account: str, details: Mapping[str, str]) -> None:
+    def _insert(self, person_key: str, account: str, details: Mapping[str, str]) -> AESGCM | None:
+        """Store a person; their cipher, or None where they are there already."""
         if self._con.execute("select 1 from persons where person_key = ?", (person_key,)).fetchone():
-            return
+            return None
         about = person_key.encode()
-        own = AESGCM.generate_key(256)
+        key = AESGCM.generate_key(256)
+        own = AESGCM(key)
         self._con.execute(
             "insert into persons values (?, ?, ?, null)",
             (
                 person_key,
-                self._seal(self._kek, own, about),
-                self._seal(AESGCM(own), json.dumps(dict(details), ensure_ascii=False).encode(), about),
+                self._seal(self._kek, key, about),
+                self._seal(own, json.dumps(dict(details), ensure_ascii=False).encode(), about),
             ),
         )
         self._con.execute("insert or ignore into accounts values (?, ?)", (self._lookup(account), person_key))
+        return own
 
     def resolve(
         self,
@@ -174,26 +177,35 @@ class Vault:
         row = self._con.execute("select person_key from accounts where lookup = ?", (self._lookup(account),)).fetchone()
         return None if row is None else str(row[0])
 
-    def keep_forms(self, forms: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    def keep_forms(self, forms: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
         """Keep the ways in which people were written down, each under its person's key.
 
         Args:
-            forms: (person key, text); a person who was forgotten keeps none.
+            forms: (account, text); an account not met before gets a random key, as by :meth:`resolve`.
 
         Returns:
-            The number of each, from 0 for each person; the same text again has the same number.
+            The person key of each, and its number, from 0 for each person; the same text again has the same number.
         """
-        found: dict[tuple[str, str], int] = {}
+        found: dict[tuple[str, str], tuple[str, int]] = {}
         with self._transaction():
-            for person_key, text in forms:
+            for account, text in forms:
+                person_key, own = self.find(account), None
+                if person_key is None:
+                    person_key = random_learner_key()
+                    own = self._insert(person_key, account, {"account": account})
                 lookup = self._lookup(f"{person_key} {text}")
-                row = self._con.execute("select number from forms where lookup = ?", (lookup,)).fetchone()
-                if row is None:
+                row, count = None, 0
+                if own is None:
+                    row = self._con.execute("select number from forms where lookup = ?", (lookup,)).fetchone()
+                if row is None and own is None:
                     own = self._own(person_key)
-                    row = self._con.execute("select count(*) from forms where person_key = ?", (person_key,)).fetchone()
-                    sealed = self._seal(own, text.encode(), f"{person_key} {row[0]}".encode())
-                    self._con.execute("insert into forms values (?, ?, ?, ?)", (person_key, row[0], lookup, sealed))
-                found[person_key, text] = int(row[0])
+                    (count,) = self._con.execute(
+                        "select count(*) from forms where person_key = ?", (person_key,)
+                    ).fetchone()
+                if row is None and own is not None:
+                    sealed = self._seal(own, text.encode(), f"{person_key} {count}".encode())
+                    self._con.execute("insert into forms values (?, ?, ?, ?)", (person_key, count, lookup, sealed))
+                found[account, text] = person_key, int(row[0]) if row is not None else count
         return found
 
     def form(self, person_key: str, number: int) -> str:

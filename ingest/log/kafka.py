@@ -12,7 +12,7 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, Topic
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExistsError
 
-from ingest.log.port import EventLog, LogReader, NewRecord, Retention, Slice, partition_for
+from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Retention, Slice, partition_for
 from ingest.log.session import SESSION_MS, truncated
 from warehouse.errors import LogUnavailable
 
@@ -108,7 +108,7 @@ class KafkaLog(EventLog):
     def partition_count(self) -> int:
         return self._count
 
-    def append(self, records: Sequence[NewRecord], *, batch_id: str | None = None) -> int:
+    def append(self, records: Sequence[NewRecord], *, batch_id: str | None = None) -> list[Placed]:
         with _translated("take records"):
             if self._producer is None:
                 self._producer = KafkaProducer(
@@ -133,9 +133,8 @@ class KafkaLog(EventLog):
                 for r in records
             ]
             self._producer.flush(timeout=120)
-            for future in futures:
-                future.get(timeout=0)
-        return len(records)
+            done = [future.get(timeout=0) for future in futures]
+        return [(one.partition, one.offset, one.timestamp * 1000) for one in done]
 
     def begin_offsets(self) -> dict[int, int]:
         with _translated("tell its offsets"):

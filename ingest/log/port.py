@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-__all__ = ["EventLog", "LogReader", "NewRecord", "Retention", "Slice", "partition_for"]
+__all__ = ["EventLog", "LogReader", "NewRecord", "Placed", "Retention", "Slice", "partition_for"]
+
+#: Where a record stands: its partition, its offset (-1 where the log cannot tell), and when it was recorded (microseconds since 1970).
+Placed = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +110,11 @@ class EventLog(ABC):
         """How many partitions there are, numbered from 0."""
 
     @abstractmethod
-    def append(self, records: Sequence[NewRecord], *, batch_id: str | None = None) -> int:
-        """Append durably, in order within a key; returns how many were written.
+    def append(self, records: Sequence[NewRecord], *, batch_id: str | None = None) -> list[Placed]:
+        """Append durably, in order within a key; returns where each stands.
 
         Durable when it returns. A retry inside never writes twice. Where the log can
-        remember ``batch_id``, the same batch appended again writes nothing and returns 0;
+        remember ``batch_id``, the same batch appended again writes nothing and returns nothing;
         elsewhere the repeated events are recognised by their ids in staging.
 
         Raises:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingest.log.port import EventLog, LogReader, NewRecord, Retention, Slice, partition_for
+from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Retention, Slice, partition_for
 from warehouse.errors import BadConfiguration, LogUnavailable
 
 __all__ = ["SqliteLog"]
@@ -95,13 +95,13 @@ class SqliteLog(EventLog):
     def partition_count(self) -> int:
         return self._count
 
-    def append(self, records: Sequence[NewRecord], *, batch_id: str | None = None) -> int:
+    def append(self, records: Sequence[NewRecord], *, batch_id: str | None = None) -> list[Placed]:
         now = self._clock_us()
         with _translated(self.path), self._transaction():
             if batch_id is not None:
                 done = self._con.execute("insert or ignore into batches values (?)", (batch_id,))
                 if done.rowcount == 0:
-                    return 0
+                    return []
             offsets = dict(self._con.execute("select partition, next_offset from partitions"))
             rows = []
             count = self._count
@@ -115,7 +115,7 @@ class SqliteLog(EventLog):
             self._con.executemany(
                 "update partitions set next_offset = ? where partition = ?", [(o, p) for p, o in offsets.items()]
             )
-        return len(rows)
+        return [(partition, offset, recorded) for partition, offset, recorded, _, _ in rows]
 
     def begin_offsets(self) -> dict[int, int]:
         return dict.fromkeys(range(self._count), 0)

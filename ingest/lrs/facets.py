@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from enum import IntEnum
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ingest.lrs.people import person_keys
 from ingest.lrs.rules import VOIDED
 
-__all__ = ["Facet", "activities_of", "facets_of", "referenced", "voids"]
+__all__ = ["ASKED", "Facet", "activities_of", "facets_of", "inherited", "referenced", "voids"]
 
 
-class Facet(IntEnum):
-    """What a value is of."""
+class Facet:
+    """What a value is of, as the index has it: of what an agent or an activity is exactly, and of what besides."""
 
-    VERB = 0
-    AGENT = 1
-    ACTIVITY = 2
-    REGISTRATION = 3
-    RELATED_AGENT = 4
-    RELATED_ACTIVITY = 5
-    AUTHORITY = 6
+    VERB, AGENT, ACTIVITY, REGISTRATION, RELATED_AGENT, RELATED_ACTIVITY, AUTHORITY = range(7)
+
+
+#: Who asks for related ones asks for those that it is exactly, too: each is kept once.
+ASKED = {
+    Facet.RELATED_AGENT: (Facet.AGENT, Facet.RELATED_AGENT, Facet.AUTHORITY),
+    Facet.RELATED_ACTIVITY: (Facet.ACTIVITY, Facet.RELATED_ACTIVITY),
+}
 
 
 def referenced(statement: Mapping[str, Any]) -> str | None:
@@ -35,32 +35,45 @@ def voids(statement: Mapping[str, Any]) -> str | None:
     return referenced(statement) if statement["verb"]["id"] == VOIDED else None
 
 
-def facets_of(statement: Mapping[str, Any]) -> set[tuple[Facet, str]]:
+def facets_of(statement: Mapping[str, Any]) -> set[tuple[int, str]]:
     """Everything but what is inherited from the statement that it is about."""
-    found = {(Facet.VERB, str(statement["verb"]["id"]))}
-    target = statement["object"]
+    target, context = statement["object"], statement.get("context", {})
     kind = target.get("objectType", "Activity")
-    for node in (statement["actor"], *([target] if kind in ("Agent", "Group") else [])):
-        found |= {(Facet.AGENT, key) for key in person_keys(node)}
+    agents, activities = set(person_keys(statement["actor"])), set()
     if kind == "Activity":
-        found.add((Facet.ACTIVITY, str(target["id"])))
-    registration = statement.get("context", {}).get("registration")
-    if registration is not None:
-        found.add((Facet.REGISTRATION, str(registration).lower()))
-    found |= {(Facet.AUTHORITY, key) for key in person_keys(statement.get("authority", {}))}
-    related = [statement, *([target] if kind == "SubStatement" else [])]
-    for one in related:
-        found |= {(Facet.RELATED_AGENT, key) for node in _agents(one) for key in person_keys(node)}
-        found |= {(Facet.RELATED_ACTIVITY, str(activity["id"])) for activity in activities_of(one)}
+        activities.add(target["id"])
+    elif kind in ("Agent", "Group"):
+        agents.update(person_keys(target))
+    authority = person_keys(statement["authority"]) if "authority" in statement else []
+    found = {(Facet.VERB, statement["verb"]["id"])}
+    if "registration" in context:
+        found.add((Facet.REGISTRATION, context["registration"].lower()))
+    for one in (statement, target) if kind == "SubStatement" else (statement,):
+        found.update(
+            [
+                (Facet.RELATED_AGENT, k)
+                for node in _agents(one)
+                for k in person_keys(node)
+                if k not in agents and k not in authority
+            ]
+        )
+        found.update([(Facet.RELATED_ACTIVITY, a["id"]) for a in activities_of(one) if a["id"] not in activities])
+    found.update([(Facet.AGENT, key) for key in agents])
+    found.update([(Facet.ACTIVITY, key) for key in activities])
+    found.update([(Facet.AUTHORITY, key) for key in authority])
     return found
 
 
+def inherited(facets: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """What a statement has of the one that it is about. Who has stored that one is related to it, and has not stored this one."""
+    return {(Facet.RELATED_AGENT if f == Facet.AUTHORITY else f, value) for f, value in facets}
+
+
 def _agents(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All but the authority."""
     yield statement["actor"]
     if statement["object"].get("objectType") in ("Agent", "Group"):
         yield statement["object"]
-    if "authority" in statement:
-        yield statement["authority"]
     context = statement.get("context", {})
     for name in ("instructor", "team"):
         if name in context:

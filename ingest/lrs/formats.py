@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -21,7 +22,9 @@ __all__ = [
     "Uuid",
     "instant",
     "microseconds",
+    "moment",
     "plain_iri",
+    "stored_text",
 ]
 
 #: RFC 3987, as far as telling one from a relative reference or a text with spaces: a scheme, a colon and something after it.
@@ -51,6 +54,7 @@ Uuid = Annotated[str, Meta(pattern=_UUID)]
 Duration = Annotated[str, Meta(pattern=_DURATION)]
 MediaType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+(?:\s*;.*)?\Z")]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_OFFSET = re.compile(r"-00(?::?00)?\Z")
 _IS_IRI, _IS_UUID = re.compile(_IRI), re.compile(_UUID)
 
@@ -76,12 +80,28 @@ def instant(text: str) -> datetime:
         raise ValueError("not an ISO 8601 time such as 2017-10-12T08:30:00.123Z")
     try:
         # Of more than six decimals those that fit are looked at; the statement keeps them all.
-        moment = datetime.fromisoformat(text.upper())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        at = datetime.fromisoformat(text.upper())
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("out of the calendar's range") from error
 
 
-def microseconds(moment: datetime) -> int:
+def microseconds(at: datetime) -> int:
     """Since 1970, exact."""
-    return math.floor(moment.timestamp()) * 1_000_000 + moment.microsecond
+    return math.floor(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def moment(us: int) -> datetime:
+    """The UTC time of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def stored_text(us: int) -> str:
+    """As ``stored`` and X-Experience-API-Consistent-Through have it, to the microsecond."""
+    seconds, rest = divmod(us, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(8)
+def _second(seconds: int) -> str:
+    return moment(seconds * 1_000_000).isoformat().removesuffix("+00:00")

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ingest.lrs.facets import Facet, activities_of, facets_of, referenced, voids
+from ingest.lrs.facets import ASKED, activities_of, facets_of, inherited, referenced, voids
 from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Query, Record, StatementIndex, Stored
 from warehouse.errors import BadConfiguration
 
 __all__ = ["FORMAT", "TABLES", "Connection", "SqlIndex", "schema"]
 
 #: Rises whenever the tables change, or more is kept of the log than before: an index of another format is made anew.
-FORMAT = 4
+FORMAT = 5
 TABLES = ("positions", "terms", "statements", "voids", "facets", "activities", "enrolments", "events", "documents")
 _KEPT = 200_000
 #: Longer texts are keys by their hash: a row of an index has to fit into a page.
@@ -127,7 +127,7 @@ class SqlIndex(StatementIndex):
     def __init__(self, name: str) -> None:
         self._name = name
         self._terms: dict[str, int] = {}
-        self._definitions: dict[tuple[str, str], bytes] = {}
+        self._definitions: dict[tuple[str, str], dict[str, Any]] = {}
         self._enrolments: dict[tuple[str, str], frozenset[str]] = {}
 
     @abstractmethod
@@ -226,7 +226,7 @@ class SqlIndex(StatementIndex):
         batch.rows.append(
             (batch.place, *key, record.stored_us, verb, int(is_voided), about, _encode(statement))
         )  # fmt: skip
-        facets = {(int(f), v) for f, v in facets_of(statement)}
+        facets = facets_of(statement)
         if about is not None:
             # What it is about, and who is about what it is about, may have come just now.
             self._flush(con, batch)
@@ -235,9 +235,7 @@ class SqlIndex(StatementIndex):
         batch.facets += [(_term_of(programme, f, v), record.stored_us, batch.place) for f, v in facets]
         if key in batch.referred:
             self._flush(con, batch)
-            # Who has stored a statement is not who has stored the one about it.
-            passed = {(f, v) for f, v in facets if f != Facet.AUTHORITY}
-            self._pass_on(con, batch, programme, key[1], passed, {key[1]})
+            self._pass_on(con, batch, programme, key[1], inherited(facets), {key[1]})
         if target is not None:
             batch.voided.add((programme, target))
             con.execute("insert into voids values (?, ?) on conflict do nothing", (programme, target))
@@ -285,8 +283,7 @@ class SqlIndex(StatementIndex):
         ).fetchone()
         if row is None:
             return set()
-        own = {(int(f), v) for f, v in facets_of(_decode(row[0])) if f is not Facet.AUTHORITY}
-        return own | self._inherited(con, programme, row[1], met | {about})
+        return inherited(facets_of(_decode(row[0]))) | self._inherited(con, programme, row[1], met | {about})
 
     def _pass_on(
         self, con: Connection, batch: _Batch, programme: str, target: str, facets: set[tuple[int, str]], met: set[str]
@@ -304,22 +301,22 @@ class SqlIndex(StatementIndex):
 
     def _define(self, con: Connection, programme: str, activity: Mapping[str, Any]) -> None:
         key = (programme, _short(str(activity["id"])))
-        said = activity.get("definition", {})
-        written = _encode(said)
-        if self._definitions.get(key) == written:
-            return
-        row = con.execute(
-            "select definition from activities where programme_id = ? and activity_key = ?", key
-        ).fetchone()
-        merged = _merged(_decode(row[0]) if row else {}, said)
-        con.execute(
-            "insert into activities values (?, ?, ?)"
-            " on conflict (programme_id, activity_key) do update set definition = excluded.definition",
-            (*key, _encode(merged)),
-        )
+        said, known = activity.get("definition", {}), self._definitions.get(key)
+        if known is None:
+            row = con.execute(
+                "select definition from activities where programme_id = ? and activity_key = ?", key
+            ).fetchone()
+            known = _decode(row[0]) if row else None
+        merged = _merged(known or {}, said) if said and said != known else known or {}
+        if merged != known:
+            con.execute(
+                "insert into activities values (?, ?, ?)"
+                " on conflict (programme_id, activity_key) do update set definition = excluded.definition",
+                (*key, _encode(merged)),
+            )
         if len(self._definitions) > _KEPT:
             self._definitions.clear()
-        self._definitions[key] = written
+        self._definitions[key] = merged
 
     def statements(self, programme_id: str, ids: Collection[str]) -> dict[str, Stored]:
         found: dict[str, Stored] = {}
@@ -334,27 +331,22 @@ class SqlIndex(StatementIndex):
         return found
 
     def find(self, programme_id: str, query: Query) -> list[Stored]:
-        terms = []
+        sought: list[list[int]] = []
         for facet, value in query.facets:
-            rows = self._rows("select term from terms where text = ?", (_term_of(programme_id, facet, value),))
-            if not rows:
+            texts = [_term_of(programme_id, one, value) for one in ASKED.get(facet, (facet,))]
+            marks = ", ".join("?" * len(texts))
+            terms = [row[0] for row in self._rows(f"select term from terms where text in ({marks})", texts)]
+            if not terms:
                 return []
-            terms.append(rows[0][0])
+            sought.append(terms)
         conditions: list[str] = ["s.is_voided = 0"]
         values: list[Any] = []
-        if terms:
-            source = f"facets f {self._join} statements s on s.place = f.place"
-            conditions.append("f.term = ?")
-            values.append(terms[0])
-            for term in terms[1:]:
-                conditions.append(
-                    "exists (select 1 from facets o where o.term = ? and o.stored_us = f.stored_us and o.place = f.place)"
-                )
-                values.append(term)
-        else:
-            source = f"statements f {self._join} statements s on s.place = f.place"
-            conditions.append("f.programme_id = ?")
-            values.append(programme_id)
+        for terms in sought[1:]:
+            marks = ", ".join("?" * len(terms))
+            conditions.append(
+                f"exists (select 1 from facets o where o.term in ({marks}) and o.stored_us = f.stored_us and o.place = f.place)"
+            )
+            values += terms
         if query.since_us is not None:
             conditions.append("f.stored_us > ?")
             values.append(query.since_us)
@@ -365,11 +357,27 @@ class SqlIndex(StatementIndex):
             conditions.append(f"(f.stored_us, f.place) {'>' if query.is_ascending else '<'} (?, ?)")
             values += query.after
         order = "asc" if query.is_ascending else "desc"
-        rows = self._rows(
-            f"select s.place, s.statement_id, s.stored_us, s.is_voided, s.body from {source}"
-            f" where {' and '.join(conditions)} order by f.stored_us {order}, f.place {order} limit ?",
-            (*values, query.limit),
-        )
+        source, first = ("facets", "f.term") if sought else ("statements", "f.programme_id")
+
+        # Each in its order, only as far as it is asked for; then the first of them all.
+        def page(columns: str) -> str:
+            return (
+                f"select {columns} from {source} f {self._join} statements s on s.place = f.place"
+                f" where {first} = ? and {' and '.join(conditions)}"
+                f" order by f.stored_us {order}, f.place {order} limit ?"
+            )
+
+        columns = "s.place, s.statement_id, s.stored_us, s.is_voided, s.body"
+        starts: list[Any] = [*sought[0]] if sought else [programme_id]
+        if len(starts) == 1:
+            rows = self._rows(page(columns), (starts[0], *values, query.limit))
+        else:
+            hits = " union ".join([f"select * from ({page('f.stored_us, f.place')}) h{n}" for n in range(len(starts))])
+            rows = self._rows(
+                f"select {columns} from ({hits}) f {self._join} statements s on s.place = f.place"
+                f" order by f.stored_us {order}, f.place {order} limit ?",
+                (*[v for start in starts for v in (start, *values, query.limit)], query.limit),
+            )
         return [_stored(row) for row in rows]
 
     def activity(self, programme_id: str, activity_id: str) -> dict[str, Any] | None:

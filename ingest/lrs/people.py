@@ -14,7 +14,7 @@ from ingest.identity import Vault
 from ingest.lrs.rules import IDENTIFIERS
 from warehouse.errors import IdentityError
 
-__all__ = ["HOME_PAGE", "People", "account_of", "person_keys"]
+__all__ = ["HOME_PAGE", "People", "account_of", "parts_with_people", "person_keys"]
 
 #: Whose account a person has who is known by a key only.
 HOME_PAGE = "urn:xueqing:learner"
@@ -78,8 +78,8 @@ def _people_in(node: Any) -> Iterator[Mapping[str, Any]]:
                 yield from _people_in(value)
 
 
-def _parts_with_people(statement: Mapping[str, Any]) -> list[str]:
-    """Members of a statement, or of an agent, within which there may be somebody."""
+def parts_with_people(statement: Mapping[str, Any]) -> list[str]:
+    """Members of a statement within which there may be somebody."""
     if not _may_name({k: v for k, v in statement.items() if k not in _THEIR_OWN}):
         return [k for k in _THEIR_OWN if k in statement]
     return [k for k, v in statement.items() if isinstance(v, (dict, list)) and (k in _THEIR_OWN or _may_name(v))]
@@ -105,43 +105,41 @@ class People:
 
     def __init__(self, vault: Vault) -> None:
         self._vault, self._lock = vault, threading.Lock()
-        self._names: dict[bytes, str] = {}
+        #: What stands in a person's place, members of a group apart; never changed, as many statements hold it.
+        self._in_place: dict[bytes, dict[str, Any]] = {}
         self._read: dict[str, tuple[float, str]] = {}
 
-    def learn(self, statements: Iterable[Any]) -> None:
-        """Give keys to everybody in them, in one transaction; nothing where all are known."""
-        if len(self._names) > _KEPT:
+    def learn(self, nodes: Iterable[Any]) -> None:
+        """Give keys to everybody who is one of them or within, in one transaction; nothing where all are known."""
+        if len(self._in_place) > _KEPT:
             # Before it is asked who is known: all of these are needed until the next time.
-            self._names.clear()
-        unknown: dict[bytes, tuple[str, str]] = {}
-        for statement in statements:
-            parts = [statement] if _is_person(statement) else [statement[k] for k in _parts_with_people(statement)]
-            for part in parts:
-                for node in _people_in(part):
-                    mark = _mark(node)
-                    if mark not in self._names:
-                        form = _form(node)
-                        unknown[mark] = (account_of(node) or f"group {form}", form)
+            self._in_place.clear()
+        unknown: dict[bytes, tuple[str, str, Any]] = {}
+        for node in nodes:
+            for person in _people_in(node):
+                mark = _mark(person)
+                if mark not in self._in_place:
+                    form = _form(person)
+                    unknown[mark] = (account_of(person) or f"group {form}", form, person.get("objectType"))
         if not unknown:
             return
         with self._lock:
-            keys = self._vault.resolve((account, {"account": account}) for account, _ in unknown.values())
-            numbers = self._vault.keep_forms((keys[account], form) for account, form in unknown.values())
-            for mark, (account, form) in unknown.items():
-                self._names[mark] = f"{keys[account]}.{numbers[keys[account], form]}"
+            found = self._vault.keep_forms((account, form) for account, form, _ in unknown.values())
+        for mark, (account, form, kind) in unknown.items():
+            key, number = found[account, form]
+            told = {"objectType": kind} if kind is not None else {}
+            self._in_place[mark] = {**told, "account": {"homePage": HOME_PAGE, "name": f"{key}.{number}"}}
 
-    def replaced(self, statement: Mapping[str, Any]) -> dict[str, Any]:
+    def replaced(self, node: Any) -> Any:
         """A copy with keys in place of people, all of whom :meth:`learn` has met."""
-        return {**statement, **{k: self._replaced(statement[k]) for k in _parts_with_people(statement)}}
-
-    def _replaced(self, node: Any) -> Any:
         if isinstance(node, list):
-            return [self._replaced(x) if isinstance(x, (dict, list)) else x for x in node]
-        copy = {k: self._replaced(v) if isinstance(v, (dict, list)) else v for k, v in node.items()}
+            return [self.replaced(x) if isinstance(x, (dict, list)) else x for x in node]
         if _is_person(node):
-            kept = {k: v for k, v in copy.items() if k in ("objectType", "member")}
-            return {**kept, "account": {"homePage": HOME_PAGE, "name": self._names[_mark(node)]}}
-        return copy
+            in_place, members = self._in_place[_mark(node)], node.get("member")
+            if members is None and "member" not in node:
+                return in_place
+            return {**in_place, "member": self.replaced(members) if isinstance(members, (dict, list)) else members}
+        return {k: self.replaced(v) if isinstance(v, (dict, list)) else v for k, v in node.items()}
 
     def restored(self, node: Any) -> Any:
         """The reverse; whoever was forgotten stays a key."""
@@ -192,7 +190,7 @@ class People:
     def key_for(self, agent: Mapping[str, Any]) -> str:
         """As :meth:`key_of`, giving a key to somebody new."""
         self.learn([agent])
-        return self._names[_mark(agent)].rpartition(".")[0]
+        return person_keys(self._in_place[_mark(agent)])[0]
 
     def seal(self, key: str, plain: bytes) -> bytes:
         """Encrypt under a person's key."""

@@ -11,12 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from ingest.events import format_time
-from ingest.log.port import EventLog, LogReader, NewRecord, Slice
+from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Slice
+from ingest.lrs.formats import stored_text
 from ingest.lrs.index import Document, DocumentPlace, Record, StatementIndex
 from ingest.lrs.people import People
 from ingest.lrs.projection import record_of
@@ -104,16 +103,16 @@ class Store:
         """A document's content; raises IdentityError where its person was forgotten."""
         return self.people.unseal(place.person_key, document.content) if place.person_key else document.content
 
-    def next_stored(self) -> str:
-        """A time of storing, later than every one before."""
+    def next_stored_us(self) -> int:
+        """A time of storing, later than every one before, in microseconds since 1970."""
         self._last_us = max(self._last_us + 1, time.time_ns() // 1000)
-        return _stored_text(self._last_us)
+        return self._last_us
 
     def consistent_through(self) -> str:
         """All that was stored until then can be asked for."""
         now = time.time_ns() // 1000
         moments = [now, *(m for m in (self._oldest_us, self.index.settled_us()) if m is not None)]
-        return _stored_text(min(moments))
+        return stored_text(min(moments))
 
     def behind(self) -> int:
         """How many records of the log the index has not seen yet.
@@ -170,8 +169,7 @@ class Store:
                 command.result.set_exception(error)
         try:
             if records:
-                self.log.append(records)
-                self._catch_up(pending.said)
+                self._catch_up(pending.said, records, self.log.append(records))
         except Exception as error:  # it may be in the log or not: all of them are told, and may send it again
             for command in planned:
                 command.result.set_exception(error)
@@ -179,13 +177,28 @@ class Store:
         for command in planned:
             command.done()
 
-    def _catch_up(self, said: Mapping[bytes, Record] = MappingProxyType({})) -> None:
-        if self._is_behind:
-            # What was read may not have been applied.
+    def _catch_up(
+        self,
+        said: Mapping[bytes, Record] = MappingProxyType({}),
+        records: Sequence[NewRecord] = (),
+        placed: Sequence[Placed] = (),
+    ) -> None:
+        """Bring the index up to the log's end; ``records`` were appended just now, and are not read again where nothing of others is between."""
+        positions = dict(self.index.positions())
+        follow = bool(placed) and not self._is_behind
+        for partition, offset, _ in placed:
+            follow = follow and positions.get(partition, 0) == offset
+            positions[partition] = offset + 1
+        self._is_behind = True
+        if follow:
+            since = _remembered_since()
+            self.index.apply(
+                [_record(p, o, one.value, at, since, said) for one, (p, o, at) in zip(records, placed, strict=True)]
+            )
+        if self.behind():
             for partition in self.log.end_offsets():
                 self._reader.seek(partition, self.index.positions().get(partition, 0))
-        self._is_behind = True
-        _follow(self.log, self.index, self._reader, said=said)
+            _follow(self.log, self.index, self._reader, said=said)
         self._is_behind = False
 
     def close(self) -> None:
@@ -224,21 +237,20 @@ def _follow(
 def _records(slices: Sequence[Slice], said: Mapping[bytes, Record]) -> list[Record]:
     since = _remembered_since()
     return [
-        record_of(piece.partition, offset, value, recorded, since)
-        if known is None
-        else Record(
-            piece.partition, offset, known.programme_id, known.stored_us, known.statement, enrolment=known.enrolment
-        )
+        _record(piece.partition, offset, value, recorded, since, said)
         for piece in slices
         for offset, value, recorded in zip(piece.offsets, piece.values, piece.recorded_at_us, strict=True)
-        for known in (said.get(value or b""),)
     ]
+
+
+def _record(
+    partition: int, offset: int, value: bytes | None, recorded_us: int, since_us: int, said: Mapping[bytes, Record]
+) -> Record:
+    known = said.get(value or b"")
+    if known is None:
+        return record_of(partition, offset, value, recorded_us, since_us)
+    return Record(partition, offset, known.programme_id, known.stored_us, known.statement)
 
 
 def _remembered_since() -> int:
     return time.time_ns() // 1000 - REMEMBERED_DAYS * 86_400_000_000
-
-
-def _stored_text(us: int) -> str:
-    seconds, rest = divmod(us, 1_000_000)
-    return f"{format_time(datetime.fromtimestamp(seconds, UTC)).removesuffix('Z')}.{rest:06d}Z"

@@ -6,11 +6,15 @@ import json
 import math
 from typing import Any
 
+import msgspec
+
 from ingest.lrs.rules import BadStatement
 
 __all__ = ["parse_json"]
 
 _MOST_NESTED = 60
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class _Unfit(ValueError):
@@ -42,15 +46,27 @@ def _check_depth(node: Any) -> None:
         level = [
             value
             for one in level
-            for value in (one.values() if isinstance(one, dict) else one)
-            if isinstance(value, (dict, list))
+            for value in (one.values() if type(one) is dict else one)
+            if type(value) is dict or type(value) is list
         ]
         depth += 1
         if depth > _MOST_NESTED:
-            raise _Unfit(f"nested more than {_MOST_NESTED} deep")
+            raise BadStatement("", f"nested more than {_MOST_NESTED} deep")
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_once, parse_float=_number, parse_constant=_constant)
+
+
+def _quickly(body: bytes) -> Any:
+    """The same by a decoder that is many times as fast, but lets names come twice: then fewer quotes are left than there were.
+
+    Raises:
+        ValueError, RecursionError: it is not, or it cannot be told: a quote is escaped by its number.
+    """
+    found = _decode(body)
+    if b"\\u0022" in body or _encode(found).count(b'"') != body.count(b'"'):
+        raise _Unfit
+    return found
 
 
 def parse_json(body: bytes) -> Any:
@@ -60,12 +76,21 @@ def parse_json(body: bytes) -> Any:
         BadStatement: it is not.
     """
     try:
+        found = _quickly(body)
+    except (ValueError, RecursionError):
+        found = _slowly(body)
+    if body.count(b"{") + body.count(b"[") > _MOST_NESTED:
+        _check_depth(found)
+    return found
+
+
+def _slowly(body: bytes) -> Any:
+    """By the decoder that tells what is wrong, and where."""
+    try:
         text = body.decode("utf-8")
         found = _decoder.decode(text)
         if "\\ud" in text.lower():
             json.dumps(found, ensure_ascii=False).encode()
-        if text.count("{") + text.count("[") > _MOST_NESTED:
-            _check_depth(found)
     except UnicodeDecodeError:
         raise BadStatement("", "not UTF-8") from None
     except UnicodeEncodeError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,10 +19,10 @@ from ingest.events.validation import EARLIEST, MAX_RECORD_BYTES
 from ingest.log.port import NewRecord
 from ingest.lrs.compare import same_statement
 from ingest.lrs.facets import voids
-from ingest.lrs.formats import instant, microseconds
+from ingest.lrs.formats import instant, moment, stored_text
 from ingest.lrs.index import Document, DocumentPlace, Record, StatementIndex
 from ingest.lrs.meaning import course_of, enrolment_of, enrolment_said
-from ingest.lrs.people import People, person_keys
+from ingest.lrs.people import People, parts_with_people, person_keys
 from ingest.lrs.projection import SOURCE, digest_of
 from ingest.sources.ids import stable_id
 
@@ -43,8 +43,8 @@ class Planning(Protocol):
     index: StatementIndex
     people: People
 
-    def next_stored(self) -> str:
-        """A time of storing, later than every one before."""
+    def next_stored_us(self) -> int:
+        """A time of storing, later than every one before, in microseconds since 1970."""
 
     def opened(self, place: DocumentPlace, document: Document) -> bytes:
         """A document's content."""
@@ -55,8 +55,8 @@ class Write(Protocol):
 
     result: Future[Any]
 
-    def people(self) -> Sequence[Any]:
-        """What names people."""
+    def people(self) -> Iterable[Any]:
+        """Who is named, and in what people are."""
 
     def plan(self, pending: Pending) -> list[NewRecord]:
         """The records to append, with all that came before in the same commit known; sets nothing."""
@@ -111,9 +111,16 @@ class StatementsWrite:
     opens_enrolments: bool
     result: Future[list[str]] = field(default_factory=Future)
     ids: list[str] = field(default_factory=list)
+    #: Where people are, for each statement.
+    _named: list[list[str]] = field(init=False)
 
-    def people(self) -> Sequence[Any]:
-        return [*self.statements, self.authority]
+    def __post_init__(self) -> None:
+        self._named = [[name for name in parts_with_people(s) if name != "authority"] for s in self.statements]
+
+    def people(self) -> Iterable[Any]:
+        yield self.authority
+        for statement, names in zip(self.statements, self._named, strict=True):
+            yield from [statement[name] for name in names]
 
     def plan(self, pending: Pending) -> list[NewRecord]:
         store = pending.store
@@ -122,7 +129,8 @@ class StatementsWrite:
         own: dict[str, dict[str, Any]] = {}
         opened: dict[str, set[str]] = {}
         records = []
-        for statement_id, said in zip(self.ids, self.statements, strict=True):
+        authority = store.people.replaced(self.authority)
+        for statement_id, said, names in zip(self.ids, self.statements, self._named, strict=True):
             before = own.get(statement_id) or pending.statements.get((self.programme_id, statement_id))
             if before is None and statement_id in known:
                 before = known[statement_id].statement
@@ -130,18 +138,18 @@ class StatementsWrite:
                 if not same_statement(said, store.people.restored(before)):
                     raise Conflict(statement_id)
                 continue
-            stored = store.next_stored()
-            statement = {
-                **{k: v for k, v in said.items() if k not in ("stored", "authority")},
-                "id": statement_id,
-                "version": said.get("version", self.version),
-                "timestamp": said.get("timestamp", stored),
-                "stored": stored,
-                "authority": self.authority,
-            }
-            kept = store.people.replaced(statement)
-            own[statement_id] = kept
-            records += self._events(kept, stored, pending, opened)
+            stored_us = store.next_stored_us()
+            stored = stored_text(stored_us)
+            # In this order: what the client has said of these two is not kept.
+            statement = {k: v for k, v in said.items() if k not in ("stored", "authority")}
+            for name in names:
+                statement[name] = store.people.replaced(statement[name])
+            statement["id"] = statement_id
+            statement.setdefault("version", self.version)
+            statement.setdefault("timestamp", stored)
+            statement["stored"], statement["authority"] = stored, authority
+            own[statement_id] = statement
+            records += self._events(statement, stored_us, pending, opened)
         # Only now: where one is refused, none of them has opened anything.
         for learner, enrolments in opened.items():
             pending.enrolled(self.programme_id, learner).update(enrolments)
@@ -152,10 +160,10 @@ class StatementsWrite:
         self.result.set_result(self.ids)
 
     def _events(
-        self, statement: dict[str, Any], stored: str, pending: Pending, opened: dict[str, set[str]]
+        self, statement: dict[str, Any], stored_us: int, pending: Pending, opened: dict[str, set[str]]
     ) -> list[NewRecord]:
         key = (person_keys(statement["actor"]) or person_keys(statement["authority"]))[0]
-        at, stored_at = instant(statement["timestamp"]), instant(stored)
+        at, stored_at = instant(statement["timestamp"]), moment(stored_us)
         # A clock that was never set, or runs ahead, is no time of an event.
         occurred = at if EARLIEST < at <= stored_at else stored_at
         spec = spec_of(statement["verb"]["id"])
@@ -170,7 +178,7 @@ class StatementsWrite:
         enrolment, is_new = enrolment_of(statement, key, enrolled, may_open=self.opens_enrolments)
         records = _records_of(self.programme_id, statement, occurred, stored_at, enrolment, learner_key=key)
         if spec is None and records[0].value is not None:
-            pending.said[records[0].value] = Record(-1, -1, self.programme_id, microseconds(stored_at), statement)
+            pending.said[records[0].value] = Record(-1, -1, self.programme_id, stored_us, statement)
         if is_new and enrolment is not None:
             records.insert(0, _opening(self.programme_id, enrolment, course_of(statement), key, occurred))
         if enrolment is not None and (is_new or (spec is not None and spec.event_type == "enrolment.opened")):
@@ -234,7 +242,7 @@ class DocumentWrite:
     result: Future[str | None] = field(default_factory=Future)
     _etag: str | None = None
 
-    def people(self) -> Sequence[Any]:
+    def people(self) -> Iterable[Any]:
         return [self.agent] if self.agent is not None else []
 
     def plan(self, pending: Pending) -> list[NewRecord]:
@@ -244,7 +252,8 @@ class DocumentWrite:
         about: dict[str, Any] = {
             "kind": self.kind, "activity_id": self.activity_id, "person_key": person, "registration": self.registration,
         }  # fmt: skip
-        stored = store.next_stored()
+        stored_us = store.next_stored_us()
+        stored = moment(stored_us)
         if self.document_id is None:
             pending.cleared.append((self.programme_id, place))
             pending.documents = {
@@ -261,15 +270,15 @@ class DocumentWrite:
         content, content_type = found
         self._etag = sha1(content, usedforsecurity=False).hexdigest()
         sealed = store.people.seal(person, content) if person is not None else content
-        pending.documents[key] = Document(sealed, content_type, self._etag, microseconds(instant(stored)))
+        pending.documents[key] = Document(sealed, content_type, self._etag, stored_us)
         payload = DocumentStored(
             document_id=self.document_id, content_type=content_type, etag=self._etag, content=b64encode(sealed).decode(), **about
         )  # fmt: skip
         return [self._record("xapi.document_stored", payload, stored)]
 
-    def _record(self, event_type: str, payload: Any, stored: str) -> NewRecord:
+    def _record(self, event_type: str, payload: Any, stored: datetime) -> NewRecord:
         value = encode(
-            payload, event_type=event_type, event_id=str(uuid4()), occurred_at=instant(stored), programme_id=self.programme_id,
+            payload, event_type=event_type, event_id=str(uuid4()), occurred_at=stored, programme_id=self.programme_id,
             source=SOURCE,
         )  # fmt: skip
         if len(value) > MAX_RECORD_BYTES:
@@ -291,7 +300,7 @@ class EventsWrite:
     result: Future[list[str]] = field(default_factory=Future)
     _verdicts: list[str] = field(default_factory=list)
 
-    def people(self) -> Sequence[Any]:
+    def people(self) -> Iterable[Any]:
         return []
 
     def plan(self, pending: Pending) -> list[NewRecord]:
