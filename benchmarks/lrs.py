@@ -1,8 +1,9 @@
-"""Speed of the learning-record store: ``python -m benchmarks.lrs [--statements 50000] [--singles 5000] [--clients 5000] [--sessions 50000]``.
+"""Speed of the learning-record store: ``python -m benchmarks.lrs [--statements 60000] [--singles 6000] [--clients 5000] [--sessions 50000]``.
 
-Starts ``xueqing serve`` on a fresh home (embedded log, durable) and posts simulated video statements to it over loopback: in batches of 100, then one
-by one over connections that stay open; then asks by agent, verb, activity and time. Then so many clients at once each post the heartbeat of their
-study as an event, and so many sessions are held open of which some speak now and then. Client and server share the machine.
+Starts ``xueqing serve --processes 2`` on a fresh home (embedded log, durable) and posts simulated video statements to it over loopback: in batches of
+100, then one by one over connections that stay open; then asks by agent, verb, activity and time. Then so many clients at once each post the heartbeat
+of their study as an event. Then so many sessions are held open with a server of as many processes as the system's bound of open files asks for, and
+some speak now and then. Client and server share the machine.
 """
 
 from __future__ import annotations
@@ -21,9 +22,14 @@ import urllib.request
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from itertools import pairwise
+from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.machine import describe
@@ -36,35 +42,37 @@ VERBS = [f"https://w3id.org/xapi/video/verbs/{verb}" for verb in ("played", "pau
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--statements", type=int, default=50_000, help="posted in batches of 100")
-    parser.add_argument("--singles", type=int, default=5_000, help="posted one by one")
-    parser.add_argument("--connections", type=int, default=32, help="kept open at once")
+    parser.add_argument("--statements", type=int, default=60_000, help="posted in batches of 100")
+    parser.add_argument("--singles", type=int, default=6_000, help="posted one by one")
+    parser.add_argument("--processes", type=int, default=2, help="of the server")
+    parser.add_argument("--connections", type=int, default=32, help="kept open at once; half as many for batches")
     parser.add_argument("--clients", type=int, default=5_000, help="that post a heartbeat at once")
     parser.add_argument("--sessions", type=int, default=50_000, help="held open, a hundredth of which speak")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    if options.sessions > most - 500:
-        options.sessions = most - 500
-        print(f"a process may have {most:,} open files here: only {options.sessions:,} sessions are held")
-    with started() as (own, server, _):
+    with started(options.processes) as (own, server, _):
         measure(own, options.statements, options.singles, options.connections)
         heartbeats(own, options.clients)
-        print(f"| the server's memory before the sessions | {memory_mb(server.pid, 'VmRSS'):,.0f} MB |")
-        sessions(own, options.sessions, server.pid)
-        print(f"| the server's memory at most | {memory_mb(server.pid):,.0f} MB |")
+        print(f"| the server's memory | {memory_mb(server.pid):,.0f} MB |")
+    if options.sessions:
+        # What a process may have open is shared out unevenly among those of the server.
+        parts = -(-options.sessions // (most * 9 // 10))
+        with started(parts) as (own, server, _):
+            sessions(own, options.sessions, parts, server.pid)
 
 
 @contextmanager
-def started() -> Iterator[tuple[str, subprocess.Popen[bytes], int]]:
-    """A server on a fresh home: a key's credentials, the process, its port."""
-    with tempfile.TemporaryDirectory() as name:
+def started(processes: int = 1, home: Path | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes], int]]:
+    """A server on a home, or a fresh one: a key's credentials, the process, its port."""
+    with tempfile.TemporaryDirectory() if home is None else nullcontext(str(home)) as name:
         with closing(Keys(Path(name) / "keys.sqlite")) as keys:
             key, secret = keys.create(PROGRAMME, ["all"])
-        command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(PORT)]
+        command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(PORT), "--processes", str(processes)]
         server = subprocess.Popen(command, env={**os.environ, "XUEQING_HOME": name}, stderr=subprocess.DEVNULL)
         try:
             wait()
+            time.sleep(1 if processes == 1 else 3)  # until the last of them listens, too
             yield b64encode(f"{key.key_id}:{secret}".encode()).decode(), server, PORT
         finally:
             server.terminate()
@@ -89,8 +97,10 @@ def measure(own: str, statements: int, singles: int, connections: int) -> None:
     batches = [
         request(own, "POST", "statements", [statement(chance) for _ in range(100)]) for _ in range(statements // 100)
     ]
-    seconds, _ = asyncio.run(sent(batches, 4))
-    print(f"| statements a second in batches of 100, durable and validated | {statements / seconds:,.0f} |")
+    seconds, _ = asyncio.run(sent(batches, max(1, connections // 2)))
+    print(
+        f"| statements a second in batches of 100, durable and validated, {max(1, connections // 2)} connections | {statements / seconds:,.0f} |"
+    )
     one_by_one = [request(own, "POST", "statements", statement(chance)) for _ in range(singles)]
     seconds, each = asyncio.run(sent(one_by_one, connections))
     print(f"| statements a second one by one, {connections} connections | {singles / seconds:,.0f} |")
@@ -107,8 +117,11 @@ def measure(own: str, statements: int, singles: int, connections: int) -> None:
         )
 
 
-def agent(chance: random.Random) -> dict[str, object]:
-    number = chance.randrange(LEARNERS)
+def agent(chance: random.Random) -> dict[str, Any]:
+    return learner(chance.randrange(LEARNERS))
+
+
+def learner(number: int) -> dict[str, Any]:
     return {"objectType": "Agent", "account": {"homePage": "http://example.org", "name": f"simulated-{number}"}}
 
 
@@ -116,7 +129,7 @@ def video(chance: random.Random) -> str:
     return f"http://example.org/videos/{chance.randrange(VIDEOS)}"
 
 
-def statement(chance: random.Random) -> dict[str, object]:
+def statement(chance: random.Random) -> dict[str, Any]:
     return {
         "id": str(uuid.UUID(int=chance.getrandbits(128), version=4)), "actor": agent(chance),
         "verb": {"id": chance.choice(VERBS), "display": {"en-US": "watched"}}, "timestamp": "2017-10-12T08:30:00.123Z",
@@ -148,13 +161,7 @@ async def sent(requests: list[bytes], connections: int) -> tuple[float, list[flo
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", PORT, limit=1 << 24)
         for one in left:
-            began = time.perf_counter()
-            writer.write(one)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
-            each.append(time.perf_counter() - began)
+            each.append(await answered((reader, writer), one))
         writer.close()
 
     started = time.perf_counter()
@@ -197,37 +204,63 @@ def heartbeats(own: str, clients: int) -> None:
     )
 
 
-def sessions(own: str, count: int, pid: int) -> None:
-    chance = random.Random(13)
-    speaking = [request(own, "POST", "/events", heartbeat(chance)) for _ in range(count // 100)]
+def sessions(own: str, count: int, parts: int, pid: int) -> None:
+    """``count`` of them, by as many clients as the server has processes: the bound of open files is each one's."""
+    before = memory_mb(pid)
+    context = get_context("spawn")
+    opened, told = context.Barrier(parts + 1), context.Queue()
+    bounds = [count * n // parts for n in range(parts + 1)]
+    clients = [context.Process(target=_hold, args=(own, start, end, opened, told)) for start, end in pairwise(bounds)]
+    for client in clients:
+        client.start()
+    opened.wait()
+    held = memory_mb(pid)
+    opened.wait()
+    each = sorted(seconds for _ in clients for seconds in told.get())
+    for client in clients:
+        client.join()
+    cut = quantiles(each, n=100)
+    print(
+        f"| the server's memory, {parts} processes, without sessions and with {count:,} | {before:,.0f}, {held:,.0f} MB |"
+    )
+    print(f"| one of them in a hundred speaks: median, p99 | {1000 * cut[49]:.0f}, {1000 * cut[-1]:.0f} ms |")
+
+
+def _hold(own: str, first: int, end: int, opened: Barrier, told: Queue[list[float]]) -> None:
+    chance = random.Random(first)
+    about = request(own, "GET", "about")
+
+    async def one(number: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        pair = await asyncio.open_connection("127.0.0.1", PORT, local_addr=(local(number), 0), limit=4_096)
+        await answered(pair, about)
+        return pair
 
     async def held() -> list[float]:
-        opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        about = request(own, "GET", "about")
+        pairs = []
+        for start in range(first, end, 500):
+            pairs += await asyncio.gather(*(one(n) for n in range(start, min(start + 500, end))))
+        # All of them are open; then their memory was looked at.
+        await asyncio.to_thread(opened.wait)
+        await asyncio.to_thread(opened.wait)
+        return [
+            await answered(chance.choice(pairs), request(own, "POST", "/events", heartbeat(chance)))
+            for _ in range((end - first) // 100)
+        ]
 
-        async def one(number: int) -> None:
-            pair = await asyncio.open_connection("127.0.0.1", PORT, local_addr=(local(number), 0), limit=4_096)
-            pair[1].write(about)
-            head = await pair[0].readuntil(b"\r\n\r\n")
-            await pair[0].readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
-            opened.append(pair)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    told.put(asyncio.run(held()))
 
-        for start in range(0, count, 500):
-            await asyncio.gather(*(one(n) for n in range(start, min(start + 500, count))))
-        print(f"| {len(opened):,} sessions open: the server's memory | {memory_mb(pid, 'VmRSS'):,.0f} MB |")
-        each = []
-        for body in speaking:
-            reader, writer = chance.choice(opened)
-            began = time.perf_counter()
-            writer.write(body)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
-            await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
-            each.append(time.perf_counter() - began)
-        return each
 
-    cut = quantiles(asyncio.run(held()), n=100)
-    print(f"| one of them speaks: median, p99 | {1000 * cut[49]:.0f}, {1000 * cut[-1]:.0f} ms |")
+async def answered(pair: tuple[asyncio.StreamReader, asyncio.StreamWriter], body: bytes) -> float:
+    """Seconds until a 200 has come, whole."""
+    reader, writer = pair
+    began = time.perf_counter()
+    writer.write(body)
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), head
+    await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
+    return time.perf_counter() - began
 
 
 def local(number: int) -> str:
@@ -242,11 +275,15 @@ def heartbeat(chance: random.Random) -> dict[str, object]:
     }  # fmt: skip
 
 
-def memory_mb(pid: int, name: str = "VmHWM") -> float:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) / 1024
-    return float("nan")
+def memory_mb(pid: int) -> float:
+    """Of a process and those that it has started, what they share counted once."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    kilobytes = 0
+    for one in (pid, *map(int, children)):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                kilobytes += int(line.split()[1])
+    return kilobytes / 1024
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +23,13 @@ __all__ = ["IMPORTER", "opened_store", "read_index", "rebuild_index", "rejecting
 IMPORTER: dict[str, Any] = {"objectType": "Agent", "account": {"homePage": "urn:xueqing", "name": "import"}}
 
 
-class IndexInUse(BadConfiguration):
-    """Another process has the index."""
-
-
-@contextmanager
-def _index(workspace: Workspace) -> Iterator[StatementIndex]:
-    """The index; one in SQLite for one process at a time, as two would not see each other's statements in time."""
+def _index(workspace: Workspace) -> AbstractContextManager[StatementIndex]:
     url = workspace.settings.statement_index
     if url.startswith(("postgresql://", "postgres://")):
         from ingest.lrs.index_postgres import PostgresIndex  # most homes need no PostgreSQL
 
-        with closing(PostgresIndex(url)) as index:
-            yield index
-        return
-    path = index_file(url)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise IndexInUse(
-                "another process has the index of statements, probably xueqing serve: send statements to it, or stop it first"
-            ) from None
-        with closing(SqliteIndex(path)) as alone:
-            yield alone
+        return closing(PostgresIndex(url))
+    return closing(SqliteIndex(index_file(url)))
 
 
 def index_file(url: str) -> Path:
@@ -64,15 +45,11 @@ def index_file(url: str) -> Path:
 
 @contextmanager
 def read_index(workspace: Workspace) -> Iterator[StatementIndex]:
-    """The index as it is, brought up to the log's end unless another process has it and does so itself."""
-    try:
-        with _index(workspace) as index:
-            index.bind(workspace.log.log_id)
-            _catch_up(workspace, index)
-            yield index
-    except IndexInUse:
-        with closing(SqliteIndex(index_file(workspace.settings.statement_index))) as index:
-            yield index
+    """The index, brought up to the log's end."""
+    with _index(workspace) as index:
+        index.bind(workspace.log.log_id)
+        _catch_up(workspace, index)
+        yield index
 
 
 @contextmanager
@@ -80,7 +57,7 @@ def opened_store(workspace: Workspace) -> Iterator[Store]:
     """The store, its index caught up with the log; what was taken is written before it closes.
 
     Raises:
-        BadConfiguration: another process has it.
+        BadConfiguration: the index cannot be opened.
         LogUnavailable: the log cannot be reached.
     """
     with ExitStack() as stack:

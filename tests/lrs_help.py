@@ -89,9 +89,9 @@ class Lrs:
         ids: list[str] = answer.json()
         return ids
 
-    def statements(self, **parameters: Any) -> list[dict[str, Any]]:
+    def statements(self, *, key: str | None = None, **parameters: Any) -> list[dict[str, Any]]:
         """What a query gives, all pages of it."""
-        answer = self.ask("GET", "statements", params=parameters)
+        answer = self.ask("GET", "statements", params=parameters, key=key)
         found: list[dict[str, Any]] = []
         while True:
             assert answer.status_code == 200, answer.text
@@ -99,7 +99,7 @@ class Lrs:
             more = answer.json()["more"]
             if not more:
                 return found
-            answer = self.ask("GET", more.removeprefix("/xapi/"))
+            answer = self.ask("GET", more.removeprefix("/xapi/"), key=key)
 
     def close(self) -> None:
         self.client.__exit__()

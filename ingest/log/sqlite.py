@@ -14,6 +14,7 @@ from warehouse.errors import BadConfiguration, LogUnavailable
 
 __all__ = ["SqliteLog"]
 
+#: Records are rows of their own with an index beside them: kept within the index, one of more than a kilobyte would take a page more.
 _SCHEMA = """
 create table if not exists meta (name text primary key, value text not null) without rowid;
 create table if not exists partitions (partition integer primary key, next_offset integer not null);
@@ -25,7 +26,7 @@ create table if not exists records (
     key blob not null,
     value blob,
     primary key (partition, offset)
-) without rowid;
+);
 """
 #: Rows fetched at a time while the size of a poll is being watched: bounds what is held
 #: beyond max_bytes to this many records.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingest.lrs.people import person_keys
 from ingest.lrs.rules import VOIDED
 
-__all__ = ["ASKED", "Facet", "activities_of", "facets_of", "inherited", "referenced", "voids"]
+__all__ = ["ASKED", "Facet", "Facts", "facets_of", "facts_of", "inherited", "referenced", "voids"]
 
 
 class Facet:
@@ -57,11 +57,35 @@ def facets_of(statement: Mapping[str, Any]) -> set[tuple[int, str]]:
                 if k not in agents and k not in authority
             ]
         )
-        found.update([(Facet.RELATED_ACTIVITY, a["id"]) for a in activities_of(one) if a["id"] not in activities])
+        found.update([(Facet.RELATED_ACTIVITY, a["id"]) for a in _activities_of(one) if a["id"] not in activities])
     found.update([(Facet.AGENT, key) for key in agents])
     found.update([(Facet.ACTIVITY, key) for key in activities])
     found.update([(Facet.AUTHORITY, key) for key in authority])
     return found
+
+
+class Facts(NamedTuple):
+    """What an index keeps of a statement besides itself.
+
+    Attributes:
+        facets: by what it can be asked for, but for what it inherits.
+        activities: ids of those that it names, those of a substatement too, with what it says of each.
+        about: the id of the statement that it is about.
+        voids: the same, if it voids that one.
+    """
+
+    facets: set[tuple[int, str]]
+    activities: list[tuple[str, Mapping[str, Any]]]
+    about: str | None
+    voids: str | None
+
+
+def facts_of(statement: Mapping[str, Any]) -> Facts:
+    """All of them."""
+    activities = [(a["id"], a.get("definition", {})) for a in _activities_of(statement)]
+    if statement["object"].get("objectType") == "SubStatement":
+        activities += [(a["id"], a.get("definition", {})) for a in _activities_of(statement["object"])]
+    return Facts(facets_of(statement), activities, referenced(statement), voids(statement))
 
 
 def inherited(facets: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -83,7 +107,7 @@ def _agents(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield related[one]
 
 
-def activities_of(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _activities_of(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The object and the context's activities, those of a substatement apart."""
     if statement["object"].get("objectType", "Activity") == "Activity":
         yield statement["object"]

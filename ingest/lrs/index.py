@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+
+from ingest.lrs.facets import Facts
 
 __all__ = [
     "MOST_SECONDS",
@@ -110,13 +112,19 @@ class SeenEvent:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one record of the log changes; all None where it is about something else."""
+    """What one record of the log changes; all None where it is about something else.
+
+    Attributes:
+        body, facts: the statement as it is written, and what is kept of it besides, where they are known already.
+    """
 
     partition: int
     offset: int
     programme_id: str = ""
     stored_us: int = 0
     statement: dict[str, Any] | None = None
+    body: bytes | None = None
+    facts: Facts | None = None
     change: DocumentChange | None = None
     enrolment: Enrolment | None = None
     event: SeenEvent | None = None
@@ -125,17 +133,13 @@ class Record:
 class StatementIndex(ABC):
     """Statements and documents of several programmes, none of which sees another's."""
 
-    #: Whether other processes apply to it, too.
-    is_shared = False
+    @abstractmethod
+    def exclusive(self) -> AbstractContextManager[bool]:
+        """Be the only one, of all processes, to plan, append and apply; tells whether others may have done so since the last time."""
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Be the only one, of all processes, to plan, append and apply."""
-        yield
-
+    @abstractmethod
     def settled_us(self) -> int | None:
-        """Until when everything stored can be asked for, in microseconds, while another process writes; None where none does."""
-        return None
+        """Until when everything stored can be asked for, in microseconds, while a process writes; None where none does."""
 
     @abstractmethod
     def newest_us(self) -> int:
@@ -174,8 +178,8 @@ class StatementIndex(ABC):
         """Those stored after ``since_us``; of a state's place without a registration those of every registration."""
 
     @abstractmethod
-    def enrolments(self, programme_id: str, learner_key: str) -> frozenset[str]:
-        """Every enrolment that was ever opened for a learner."""
+    def enrolments(self, programme_id: str, learner_keys: Collection[str]) -> dict[str, frozenset[str]]:
+        """Every enrolment that was ever opened for each of the learners."""
 
     @abstractmethod
     def events(self, programme_id: str, event_ids: Collection[str]) -> dict[str, bytes]:

@@ -50,8 +50,6 @@ class PostgresIndex(SqlIndex):
         BadConfiguration: it cannot be opened.
     """
 
-    is_shared = True
-
     def __init__(self, url: str) -> None:
         super().__init__("the PostgreSQL schema " + _SCHEMA)
         self._url = url
@@ -64,7 +62,6 @@ class PostgresIndex(SqlIndex):
                 self._writer.execute("select pg_advisory_xact_lock(%s)", (_LOCK + 1,))
                 self._writer.execute(f"create schema if not exists {_SCHEMA}")
                 tables = schema(bytes_type="bytea", whole="bigint", suffix="")
-                tables.append("create index if not exists statements_newest on statements (stored_us)")
                 for statement in tables:
                     self._writer.execute(statement)
         except psycopg.Error as error:
@@ -79,15 +76,14 @@ class PostgresIndex(SqlIndex):
         return con
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[bool]:
         with _reachable():
             if self._writer.closed:
                 self._writer = self._connect()
             self._writer.execute("select pg_advisory_lock(%s)", (_LOCK,))
-        # Another process may have made it anew since, with other numbers.
-        self._forget()
         try:
-            yield
+            self._others_wrote()
+            yield True
         finally:
             with _reachable():
                 self._writer.execute("select pg_advisory_unlock(%s)", (_LOCK,))
@@ -96,10 +92,10 @@ class PostgresIndex(SqlIndex):
         held, newest = self._rows(
             "select exists (select 1 from pg_locks where locktype = 'advisory' and objid = ? and granted"
             " and database = (select oid from pg_database where datname = current_database())),"
-            " (select max(stored_us) from statements)",
+            " (select value from meta where name = 'newest_us')",
             (_LOCK,),
         )[0]
-        return (newest or 0) if held else None
+        return int(newest or 0) if held else None
 
     @contextmanager
     def _transaction(self) -> Iterator[_Connection]:

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
+from uuid import uuid4
 
 import msgspec
 
-from ingest.lrs.facets import ASKED, activities_of, facets_of, inherited, referenced, voids
+from ingest.lrs.facets import ASKED, Facts, facets_of, facts_of, inherited
 from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Query, Record, StatementIndex, Stored
 from warehouse.errors import BadConfiguration
 
@@ -99,6 +100,7 @@ class _Batch:
     Attributes:
         place: the last that was given.
         known, voided, referred: (programme, id) of statements that are there, that were voided, and that others are about.
+        facets: programme, facets, when it was stored and the place of each.
     """
 
     place: int
@@ -106,7 +108,7 @@ class _Batch:
     voided: set[tuple[str, str]] = field(default_factory=set)
     referred: set[tuple[str, str]] = field(default_factory=set)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    facets: list[tuple[str, int, int]] = field(default_factory=list)
+    facets: list[tuple[str, set[tuple[int, str]], int, int]] = field(default_factory=list)
 
 
 def _term_of(programme: str, facet: int, value: str) -> str:
@@ -126,9 +128,10 @@ class SqlIndex(StatementIndex):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._terms: dict[str, int] = {}
+        self._terms: dict[str, dict[tuple[int, str], int]] = {}
         self._definitions: dict[tuple[str, str], dict[str, Any]] = {}
         self._enrolments: dict[tuple[str, str], frozenset[str]] = {}
+        self._generation: list[tuple[Any, ...]] = []
 
     @abstractmethod
     def _transaction(self) -> AbstractContextManager[Connection]:
@@ -139,9 +142,19 @@ class SqlIndex(StatementIndex):
         """Ask, in any thread."""
 
     def _forget(self) -> None:
+        """What is known of the tables may not be so: a transaction failed, or they were made anew."""
         self._terms.clear()
         self._definitions.clear()
         self._enrolments.clear()
+
+    def _others_wrote(self) -> None:
+        """Numbers of terms stay until the tables are made anew; the rest may have changed."""
+        self._definitions.clear()
+        self._enrolments.clear()
+        generation = self._rows("select value from meta where name = 'generation'")
+        if generation != self._generation:
+            self._generation = generation
+            self._terms.clear()
 
     def bind(self, log_id: str) -> None:
         with self._transaction() as con:
@@ -153,7 +166,8 @@ class SqlIndex(StatementIndex):
             )
 
     def newest_us(self) -> int:
-        return int(self._rows("select coalesce(max(stored_us), 0) from statements")[0][0])
+        rows = self._rows("select value from meta where name = 'newest_us'")
+        return int(rows[0][0]) if rows else 0
 
     def positions(self) -> Mapping[int, int]:
         return dict(self._rows("select partition, next_offset from positions"))
@@ -167,6 +181,12 @@ class SqlIndex(StatementIndex):
                     positions[record.partition] = record.offset + 1
                     fresh.append(record)
             self._add_statements(con, [r for r in fresh if r.statement is not None])
+            newest = max((r.stored_us for r in fresh if r.statement is not None), default=0)
+            if newest > self.newest_us():
+                con.execute(
+                    "insert into meta values ('newest_us', ?) on conflict (name) do update set value = excluded.value",
+                    (str(newest),),
+                )
             for record in fresh:
                 if record.change is not None:
                     self._change(con, record.programme_id, record.change)
@@ -208,31 +228,30 @@ class SqlIndex(StatementIndex):
                 for part in _parts(some):
                     rows = con.execute(sql.format(", ".join("?" * len(part))), (programme, *part)).fetchall()
                     found.update((programme, row[0]) for row in rows)
-        for record in records:
-            if record.statement is not None:
-                self._add(con, batch, record, record.statement)
+        fresh = [(r, r.statement, r.facts or facts_of(r.statement)) for r in records if r.statement is not None]
+        self._learn_definitions(con, [(record.programme_id, facts) for record, _, facts in fresh])
+        for record, statement, facts in fresh:
+            self._add(con, batch, record, statement, facts)
         self._flush(con, batch)
         self._write_facets(con, batch.facets)
 
-    def _add(self, con: Connection, batch: _Batch, record: Record, statement: dict[str, Any]) -> None:
-        programme = record.programme_id
+    def _add(self, con: Connection, batch: _Batch, record: Record, statement: dict[str, Any], facts: Facts) -> None:
+        programme, stored_us = record.programme_id, record.stored_us
         key = (programme, str(statement["id"]).lower())
         if key in batch.known:
             return
         batch.known.add(key)
         batch.place += 1
-        target, about, verb = voids(statement), referenced(statement), statement["verb"]["id"]
+        facets, activities, about, target = facts
+        verb, body = statement["verb"]["id"], record.body if record.body is not None else _encode(statement)
         is_voided = target is None and key in batch.voided
-        batch.rows.append(
-            (batch.place, *key, record.stored_us, verb, int(is_voided), about, _encode(statement))
-        )  # fmt: skip
-        facets = facets_of(statement)
+        batch.rows.append((batch.place, *key, stored_us, verb, int(is_voided), about, body))
         if about is not None:
             # What it is about, and who is about what it is about, may have come just now.
             self._flush(con, batch)
-            facets |= self._inherited(con, programme, about)
+            facets = facets | self._inherited(con, programme, about)
             batch.referred.add((programme, about))
-        batch.facets += [(_term_of(programme, f, v), record.stored_us, batch.place) for f, v in facets]
+        batch.facets.append((programme, facets, stored_us, batch.place))
         if key in batch.referred:
             self._flush(con, batch)
             self._pass_on(con, batch, programme, key[1], inherited(facets), {key[1]})
@@ -243,34 +262,43 @@ class SqlIndex(StatementIndex):
                 "update statements set is_voided = 1 where programme_id = ? and statement_id = ? and verb <> ?",
                 (programme, target, verb),
             )
-        for activity in activities_of(statement):
-            self._define(con, programme, activity)
-        if statement["object"].get("objectType") == "SubStatement":
-            for activity in activities_of(statement["object"]):
-                self._define(con, programme, activity)
+        for activity_id, said in activities:
+            self._define(con, programme, activity_id, said)
 
     @staticmethod
     def _flush(con: Connection, batch: _Batch) -> None:
         con.executemany("insert into statements values (?, ?, ?, ?, ?, ?, ?, ?)", batch.rows)
         batch.rows.clear()
 
-    def _write_facets(self, con: Connection, facets: Sequence[tuple[str, int, int]]) -> None:
-        if len(self._terms) > _KEPT:
+    def _write_facets(self, con: Connection, found: Sequence[tuple[str, set[tuple[int, str]], int, int]]) -> None:
+        if sum(map(len, self._terms.values())) > _KEPT:
             self._terms.clear()
-        unknown = list(dict.fromkeys(text for text, _, _ in facets if text not in self._terms))
-        for part in _parts(unknown):
+        for programme in {programme for programme, *_ in found}:
+            terms = self._terms.setdefault(programme, {})
+            facets = {facet for of, some, _, _ in found if of == programme for facet in some}
+            self._learn_terms(con, programme, terms, [f for f in facets if f not in terms])
+            con.executemany(
+                "insert into facets values (?, ?, ?) on conflict do nothing",
+                [(terms[f], stored_us, place) for of, some, stored_us, place in found if of == programme for f in some],
+            )
+
+    @staticmethod
+    def _learn_terms(
+        con: Connection, programme: str, terms: dict[tuple[int, str], int], unknown: Sequence[tuple[int, str]]
+    ) -> None:
+        """The numbers of facets, given to those that have none."""
+        texts = {_term_of(programme, *facet): facet for facet in unknown}
+        known: dict[str, int] = {}
+        for part in _parts([*texts]):
             marks = ", ".join("?" * len(part))
-            self._terms.update(con.execute(f"select text, term from terms where text in ({marks})", part).fetchall())
-        fresh = [text for text in unknown if text not in self._terms]
+            known.update(con.execute(f"select text, term from terms where text in ({marks})", part).fetchall())
+        fresh = [text for text in texts if text not in known]
         if fresh:
             (last,) = con.execute("select coalesce(max(term), 0) from terms").fetchone()
             numbered = list(zip(range(last + 1, last + 1 + len(fresh)), fresh, strict=True))
             con.executemany("insert into terms values (?, ?)", numbered)
-            self._terms.update((text, term) for term, text in numbered)
-        con.executemany(
-            "insert into facets values (?, ?, ?) on conflict do nothing",
-            [(self._terms[text], stored_us, place) for text, stored_us, place in facets],
-        )
+            known.update((text, term) for term, text in numbered)
+        terms.update((facet, known[text]) for text, facet in texts.items())
 
     def _inherited(
         self, con: Connection, programme: str, about: str | None, met: frozenset[str] = frozenset()
@@ -296,27 +324,42 @@ class SqlIndex(StatementIndex):
         for place, statement_id, stored_us in rows:
             if statement_id not in met:
                 met.add(statement_id)
-                batch.facets += [(_term_of(programme, f, v), stored_us, place) for f, v in facets]
+                batch.facets.append((programme, facets, stored_us, place))
                 self._pass_on(con, batch, programme, statement_id, facets, met)
 
-    def _define(self, con: Connection, programme: str, activity: Mapping[str, Any]) -> None:
-        key = (programme, _short(str(activity["id"])))
-        said, known = activity.get("definition", {}), self._definitions.get(key)
-        if known is None:
-            row = con.execute(
-                "select definition from activities where programme_id = ? and activity_key = ?", key
-            ).fetchone()
-            known = _decode(row[0]) if row else None
-        merged = _merged(known or {}, said) if said and said != known else known or {}
+    def _learn_definitions(self, con: Connection, named: Sequence[tuple[str, Facts]]) -> None:
+        """What is known of the activities that are named, asked for together."""
+        if len(self._definitions) > _KEPT:
+            self._definitions.clear()
+        unknown: dict[str, dict[str, None]] = {}
+        for programme, facts in named:
+            for activity_id, _ in facts.activities:
+                if (programme, activity_id) not in self._definitions:
+                    unknown.setdefault(programme, {})[activity_id] = None
+        for programme, ids in unknown.items():
+            for part in _parts([*ids]):
+                rows = con.execute(
+                    "select activity_key, definition from activities where programme_id = ?"
+                    f" and activity_key in ({', '.join('?' * len(part))})",
+                    (programme, *map(_short, part)),
+                ).fetchall()
+                known = dict(rows)
+                self._definitions.update(
+                    ((programme, one), _decode(known[_short(one)])) for one in part if _short(one) in known
+                )
+
+    def _define(self, con: Connection, programme: str, activity_id: str, said: Mapping[str, Any]) -> None:
+        known = self._definitions.get((programme, activity_id))
+        if known is not None and (not said or said == known):
+            return
+        merged = _merged(known or {}, said)
         if merged != known:
             con.execute(
                 "insert into activities values (?, ?, ?)"
                 " on conflict (programme_id, activity_key) do update set definition = excluded.definition",
-                (*key, _encode(merged)),
+                (programme, _short(activity_id), _encode(merged)),
             )
-        if len(self._definitions) > _KEPT:
-            self._definitions.clear()
-        self._definitions[key] = merged
+            self._definitions[programme, activity_id] = merged
 
     def statements(self, programme_id: str, ids: Collection[str]) -> dict[str, Stored]:
         found: dict[str, Stored] = {}
@@ -390,20 +433,20 @@ class SqlIndex(StatementIndex):
         definition = _decode(rows[0][0])
         return {"objectType": "Activity", "id": activity_id, **({"definition": definition} if definition else {})}
 
-    def enrolments(self, programme_id: str, learner_key: str) -> frozenset[str]:
-        known = self._enrolments.get((programme_id, learner_key))
-        if known is not None:
-            return known
-        rows = self._rows(
-            "select enrolment_id from enrolments where programme_id = ? and learner_key = ?",
-            (programme_id, learner_key),
-        )
-        found = frozenset(row[0] for row in rows)
-        if not self.is_shared:
-            if len(self._enrolments) > _KEPT:
-                self._enrolments.clear()
-            self._enrolments[programme_id, learner_key] = found
-        return found
+    def enrolments(self, programme_id: str, learner_keys: Collection[str]) -> dict[str, frozenset[str]]:
+        if len(self._enrolments) > _KEPT:
+            self._enrolments.clear()
+        unknown = [key for key in dict.fromkeys(learner_keys) if (programme_id, key) not in self._enrolments]
+        for part in _parts(unknown):
+            met: dict[str, set[str]] = {key: set() for key in part}
+            for key, enrolment_id in self._rows(
+                "select learner_key, enrolment_id from enrolments where programme_id = ?"
+                f" and learner_key in ({', '.join('?' * len(part))})",
+                (programme_id, *part),
+            ):
+                met[key].add(enrolment_id)
+            self._enrolments.update(((programme_id, key), frozenset(ids)) for key, ids in met.items())
+        return {key: self._enrolments[programme_id, key] for key in learner_keys}
 
     def events(self, programme_id: str, event_ids: Collection[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -465,6 +508,12 @@ class SqlIndex(StatementIndex):
         with self._transaction() as con:
             for table in TABLES:
                 con.execute(f"delete from {table}")
+            con.execute("delete from meta where name = 'newest_us'")
+            # Others who have the tables open know by this that their numbers are no more.
+            con.execute(
+                "insert into meta values ('generation', ?) on conflict (name) do update set value = excluded.value",
+                (str(uuid4()),),
+            )
         self._forget()
 
 

@@ -14,6 +14,8 @@ __all__ = ["course_of", "enrolment_of", "enrolment_said"]
 
 
 def _id(value: object) -> str | None:
+    if value is None:
+        return None
     try:
         return msgspec.convert(value, Id)
     except msgspec.ValidationError:

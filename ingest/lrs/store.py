@@ -16,7 +16,7 @@ from typing import Any
 
 from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Slice
 from ingest.lrs.formats import stored_text
-from ingest.lrs.index import Document, DocumentPlace, Record, StatementIndex
+from ingest.lrs.index import Document, DocumentPlace, Record, SeenEvent, StatementIndex
 from ingest.lrs.people import People
 from ingest.lrs.projection import record_of
 from ingest.lrs.writes import DocumentWrite, EventsWrite, Pending, StatementsWrite, Write
@@ -27,6 +27,8 @@ __all__ = ["REMEMBERED_DAYS", "Store", "TooBusy", "catch_up", "records_behind"]
 REMEMBERED_DAYS = 7
 #: Commands of one commit at most, and commands that wait at most: more are refused before memory grows.
 _TOGETHER, _WAITING = 512, 16_384
+#: Of fewer commands than that, a commit takes those along that came while it waited for its turn.
+_SOME = 32
 _POLL_RECORDS, _POLL_BYTES = 5_000, 1 << 26
 
 
@@ -50,7 +52,9 @@ class Store:
         self._last_us = 0
         self._waiting: queue.Queue[Write | None] = queue.Queue(_WAITING)
         self._oldest_us: int | None = None
-        self._is_behind = False
+        #: What the index has seen, by partition, unless others may have written or something failed.
+        self._positions: dict[int, int] = {}
+        self._is_behind, self._is_open = True, True
         self._writer = threading.Thread(target=self._write, name="xapi-writer", daemon=True)
         self._writer.start()
 
@@ -123,40 +127,58 @@ class Store:
         return records_behind(self.log, self.index)
 
     def _write(self) -> None:
-        is_open = True
-        while is_open:
-            group = [self._waiting.get()]
-            while len(group) < _TOGETHER:
-                try:
-                    group.append(self._waiting.get_nowait())
-                except queue.Empty:
-                    break
-            is_open = None not in group
-            commands = [c for c in group if c is not None]
-            if commands:
-                self._oldest_us = time.time_ns() // 1000
-                try:
-                    self._commit(commands)
-                finally:
-                    self._oldest_us = None
+        while self._is_open:
+            command = self._waiting.get()
+            if command is None:
+                return
+            self._oldest_us = time.time_ns() // 1000
+            try:
+                self._commit([command, *self._waiting_now(_TOGETHER - 1)])
+            finally:
+                self._oldest_us = None
 
-    def _commit(self, commands: Sequence[Write]) -> None:
+    def _waiting_now(self, most: int) -> list[Write]:
+        found: list[Write] = []
+        while len(found) < most and self._is_open:
+            try:
+                command = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if command is None:
+                self._is_open = False
+            else:
+                found.append(command)
+        return found
+
+    def _commit(self, commands: list[Write]) -> None:
         try:
-            with self.index.exclusive():
-                self._commit_alone(commands)
+            self._prepare(commands)
+            with self.index.exclusive() as others_wrote:
+                if len(commands) < _SOME:
+                    # While others wrote, more came: a commit costs as much as some dozens of small requests.
+                    late = self._waiting_now(_SOME - len(commands))
+                    commands += late
+                    self._prepare(late)
+                self._commit_alone(commands, others_wrote=others_wrote)
         except Exception as error:  # the index cannot be reached: who was not told yet is
             for command in commands:
                 if not command.result.done():
                     command.result.set_exception(error)
 
-    def _commit_alone(self, commands: Sequence[Write]) -> None:
+    def _prepare(self, commands: Sequence[Write]) -> None:
+        self.people.learn(thing for c in commands for thing in c.people())
+        for command in commands:
+            command.prepare(self.people)
+
+    def _commit_alone(self, commands: Sequence[Write], *, others_wrote: bool) -> None:
         pending, records, planned = Pending(self), [], []
         try:
-            if self._is_behind or self.index.is_shared:
+            if others_wrote or self._is_behind:
                 self._is_behind = True
-                self._catch_up()
-                self._last_us = max(self._last_us, self.index.newest_us() if self.index.is_shared else 0)
-            self.people.learn(thing for c in commands for thing in c.people())
+                self._positions = dict(self.index.positions())
+                self._last_us = max(self._last_us, self.index.newest_us())
+            # Others may have appended, and have ended before it was in the index.
+            self._catch_up()
         except Exception as error:  # nothing was written: all of them are told
             for command in commands:
                 command.result.set_exception(error)
@@ -169,36 +191,40 @@ class Store:
                 command.result.set_exception(error)
         try:
             if records:
-                self._catch_up(pending.said, records, self.log.append(records))
+                self._apply(records, self.log.append(records), pending.said)
         except Exception as error:  # it may be in the log or not: all of them are told, and may send it again
+            self._is_behind = True
             for command in planned:
                 command.result.set_exception(error)
             return
         for command in planned:
             command.done()
 
-    def _catch_up(
-        self,
-        said: Mapping[bytes, Record] = MappingProxyType({}),
-        records: Sequence[NewRecord] = (),
-        placed: Sequence[Placed] = (),
-    ) -> None:
-        """Bring the index up to the log's end; ``records`` were appended just now, and are not read again where nothing of others is between."""
-        positions = dict(self.index.positions())
-        follow = bool(placed) and not self._is_behind
+    def _apply(self, records: Sequence[NewRecord], placed: Sequence[Placed], said: Mapping[bytes, Record]) -> None:
+        """Bring what was appended just now into the index; it is read again only where something of others is between."""
+        positions = dict(self._positions)
         for partition, offset, _ in placed:
-            follow = follow and positions.get(partition, 0) == offset
+            if positions.get(partition, 0) != offset:
+                self._catch_up(said)
+                return
             positions[partition] = offset + 1
+        since = _remembered_since()
+        self.index.apply(
+            [_record(p, o, one.value, at, since, said) for one, (p, o, at) in zip(records, placed, strict=True)]
+        )
+        self._positions = positions
+
+    def _catch_up(self, said: Mapping[bytes, Record] = MappingProxyType({})) -> None:
+        """Bring the index up to the log's end."""
+        ends = self.log.end_offsets()
+        if all(self._positions.get(p, 0) >= end for p, end in ends.items()):
+            self._is_behind = False
+            return
         self._is_behind = True
-        if follow:
-            since = _remembered_since()
-            self.index.apply(
-                [_record(p, o, one.value, at, since, said) for one, (p, o, at) in zip(records, placed, strict=True)]
-            )
-        if self.behind():
-            for partition in self.log.end_offsets():
-                self._reader.seek(partition, self.index.positions().get(partition, 0))
-            _follow(self.log, self.index, self._reader, said=said)
+        for partition in ends:
+            self._reader.seek(partition, self._positions.get(partition, 0))
+        _follow(self.log, self.index, self._reader, said=said)
+        self._positions = dict(self.index.positions())
         self._is_behind = False
 
     def close(self) -> None:
@@ -249,7 +275,10 @@ def _record(
     known = said.get(value or b"")
     if known is None:
         return record_of(partition, offset, value, recorded_us, since_us)
-    return Record(partition, offset, known.programme_id, known.stored_us, known.statement)
+    if known.event is not None:
+        seen = SeenEvent(known.event.event_id, known.event.digest, recorded_us)
+        return Record(partition, offset, known.programme_id, event=seen)
+    return Record(partition, offset, known.programme_id, known.stored_us, known.statement, known.body, known.facts)
 
 
 def _remembered_since() -> int:

@@ -31,6 +31,9 @@ def serve(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy before it speaks TLS: listen beyond this machine without.")
     ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that share the work: one for each core that it may have.")
+    ] = 1,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the index of statements again from the log, and end.")
     ] = False,
@@ -54,5 +57,6 @@ def serve(
     errors.print(
         f"Serving at {address}/ (xAPI at {address}/xapi, events at {address}/events) until Ctrl-C.", soft_wrap=True
     )
-    serving.serve(workspace, host, port, address, tls_certificate, tls_key)
+    tls = {"ssl_certfile": tls_certificate, "ssl_keyfile": tls_key} if tls_certificate and tls_key else {}
+    serving.serve(workspace, serving.Listening(host, port, address, tls, processes))
     errors.print("Stopped; everything taken is in the log.")

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import queue
+import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingest.events import Refusal, validate
 from ingest.lrs.http import Limits
@@ -573,13 +576,68 @@ def test_an_index_made_again_from_the_log_answers_the_same(lrs: Lrs) -> None:
     again.close()
 
 
-@pytest.mark.parametrize("lrs", ["postgres"], indirect=True)
-def test_made_anew_by_another_process_the_index_answers_a_server_that_goes_on(
-    lrs: Lrs,
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chance=st.randoms(use_true_random=False), size=st.integers(1, 7), ascending=st.booleans())
+def test_pages_of_merged_lists_are_those_of_a_plain_look_at_all(
+    lrs: Lrs, chance: random.Random, size: int, ascending: bool
 ) -> None:
-    assert isinstance(lrs.index, PostgresIndex)
+    """Related ones are in two or three lists, which a page merges; voided ones are in none."""
+    key = lrs.key("all", programme=f"p-{uuid4().hex[:8]}")
+    places, people = (
+        [f"http://example.org/places/{n}" for n in range(3)],
+        [ALICE, BOB, {"mbox": "mailto:c@example.org"}],
+    )
+    sent = []
+    for _ in range(chance.randrange(1, 25)):
+        one = said(id=str(uuid4()), actor=chance.choice(people), object={"id": chance.choice(places)})
+        context: dict[str, Any] = {}
+        if chance.random() < 0.6:
+            context["contextActivities"] = {"grouping": [{"id": chance.choice(places)} for _ in range(2)]}
+        if chance.random() < 0.4:
+            context["instructor"] = chance.choice(people)
+        sent.append(one | {"context": context})
+    for start in range(0, len(sent), 4):
+        lrs.post(*sent[start : start + 4], key=key)
+    gone = chance.choice(sent)
+    last = {**voiding(gone["id"]), "actor": BOB, "id": str(uuid4())}
+    lrs.post(last, key=key)
+    # What voids it is found by what it was found by, too.
+    whole = [(one, [one]) for one in sent if one is not gone] + [(last, [last, gone])]
+
+    def activities(one: dict[str, Any], *, related: bool) -> set[str]:
+        named = {one["object"]["id"]} if "objectType" not in one["object"] else set()
+        context = one.get("context", {}).get("contextActivities", {}).get("grouping", [])
+        return named | {a["id"] for a in context} if related else named
+
+    def persons(one: dict[str, Any], *, related: bool) -> list[Any]:
+        return [
+            one["actor"],
+            *([one["context"]["instructor"]] if related and "instructor" in one.get("context", {}) else []),
+        ]
+
+    for related in (False, True):
+        place, person = chance.choice(places), chance.choice(people)
+        asked = {"limit": size, "ascending": json.dumps(ascending)}
+        found = [s["id"] for s in lrs.statements(
+            **asked, activity=place, related_activities=json.dumps(related), agent=json.dumps(person), related_agents=json.dumps(related),
+            key=key,
+        )]  # fmt: skip
+        wanted = [
+            one["id"]
+            for one, about in whole
+            if any(place in activities(a, related=related) for a in about)
+            and any(person in persons(a, related=related) for a in about)
+        ]
+        assert found == (wanted if ascending else wanted[::-1])
+
+
+def test_made_anew_by_another_process_the_index_answers_a_server_that_goes_on(lrs: Lrs) -> None:
     lrs.post(STATEMENT, said(actor=BOB), said(verb={"id": "http://example.org/verbs/other"}))
-    with closing(PostgresIndex(lrs.index._url)) as other, other.exclusive():
+    index = lrs.index
+    another = (
+        PostgresIndex(index._url) if isinstance(index, PostgresIndex) else SqliteIndex(lrs.folder / "index.sqlite")
+    )
+    with closing(another) as other, other.exclusive():
         other.clear()
         # Numbers are given as they come: others than before.
         with other._transaction() as con:

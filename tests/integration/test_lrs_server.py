@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def serving(home: Path, port: int, *, processes: int = 1, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "XUEQING_HOME": str(home), **settings}
-    command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port), "--processes", str(processes)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
         try:
             deadline = time.monotonic() + 60
@@ -116,10 +117,11 @@ class Load:
 
     def __init__(self, key: tuple[str, str]) -> None:
         self.key, self.acknowledged, self.sent = key, set[str](), set[str]()
+        self._stops = threading.Event()
 
     def on(self, port: int) -> list[threading.Thread]:
         def load() -> None:
-            while True:
+            while not self._stops.is_set():
                 batch = [{**STATEMENT, "id": str(uuid4())} for _ in range(5)]
                 self.sent.update(s["id"] for s in batch)
                 try:
@@ -131,6 +133,13 @@ class Load:
         for thread in threads:
             thread.start()
         return threads
+
+    def stop(self, threads: list[threading.Thread]) -> None:
+        """Those whose server goes on."""
+        self._stops.set()
+        for thread in threads:
+            thread.join()
+        self._stops.clear()
 
     def more(self, count: int) -> None:
         """Wait until so many more were acknowledged."""
@@ -196,10 +205,12 @@ def test_killed_under_load_it_has_lost_and_doubled_nothing_that_it_acknowledged(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_of_two_servers_that_share_the_work_one_is_killed_and_the_other_goes_on(
-    postgres: Callable[[], str], tmp_path: Path
+    kind: str, postgres: Callable[[], str], tmp_path: Path
 ) -> None:
-    environment = {"XUEQING_STATEMENT_INDEX": postgres()}
+    file = tmp_path / "statement-index.sqlite"
+    environment = {"XUEQING_STATEMENT_INDEX": postgres() if kind == "postgres" else f"sqlite:{file}"}
     load, ports = Load(new_key(tmp_path)), (free_port(), free_port())
     with serving(tmp_path, ports[0], **environment):
         threads = load.on(ports[0])
@@ -248,10 +259,126 @@ def test_of_two_servers_that_share_the_work_one_is_killed_and_the_other_goes_on(
         thread.join()
     with (
         open_log(f"sqlite:{tmp_path / 'log.sqlite'}", 4) as log,
-        closing(PostgresIndex(environment["XUEQING_STATEMENT_INDEX"])) as index,
+        closing(
+            PostgresIndex(environment["XUEQING_STATEMENT_INDEX"]) if kind == "postgres" else SqliteIndex(file)
+        ) as index,
         closing(SqliteIndex(tmp_path / "again" / "index.sqlite")) as again,
     ):
         load.check(log, index, again)
+
+
+def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """Those that listen; multiprocessing has one of its own besides."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    found = []
+    for number in map(int, children):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended just now
+            if b"spawn_main" in Path(f"/proc/{number}/cmdline").read_bytes():
+                found.append(number)
+    return found
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_its_processes_are_one_server_of_which_any_may_be_killed(tmp_path: Path) -> None:
+    load, port = Load(new_key(tmp_path)), free_port()
+    own = b64encode(":".join(load.key).encode()).decode()
+
+    def page(path: str) -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Basic {own}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.read().decode())
+
+    def answers() -> bool:
+        try:
+            return "ready" in page("/ready")
+        except (OSError, HTTPException):
+            return False
+
+    def counted() -> set[tuple[str | None, int]]:
+        """What whichever process answers says was stored: by its metrics, and by its start page."""
+        found = set()
+        for _ in range(10):
+            stored = re.search(r'taken_total\{kind="statement",status="stored"\} ([0-9.e+]+)', page("/metrics"))
+            arrived = json.loads(page("/live"))["last_15_min"]
+            found.add((stored and stored.group(1), sum(one["count"] for one in arrived)))
+        return found
+
+    with serving(tmp_path, port, processes=2) as process:
+        wait_for(lambda: len(workers_of(process)) == 2, "both are there")
+        for _ in range(30):
+            batch = [{**STATEMENT, "id": str(uuid4())} for _ in range(2)]
+            load.sent.update(s["id"] for s in batch)
+            load.acknowledged.update(ask(port, load.key, "statements", batch))
+        wait_for(lambda: counted() == {("60.0", 60)}, "every process tells of all of them")
+        logs = [tmp_path / "logs" / name for name in ("access.ndjson", "access-2.ndjson")]
+        wait_for(lambda: sum(f.read_text(encoding="utf-8").count('"POST"') for f in logs) == 30, "each has its log")
+        # Where one server listens no other can.
+        other = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port), "--processes", "2"], capture_output=True,
+            env={**os.environ, "XUEQING_HOME": str(tmp_path / "other")}, timeout=60, check=False,
+        )  # fmt: skip
+        assert other.returncode != 0
+        assert "give another --port" in " ".join(other.stderr.decode().split())
+        for _ in range(max(2, KILLS // 3)):
+            threads = load.on(port)
+            load.more(60)
+            killed = workers_of(process)
+            for number in killed:
+                os.kill(number, signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+            wait_for(lambda k=killed: len({*workers_of(process)} - {*k}) == 2, "others are started")
+            wait_for(answers, "it answers")
+            threads = load.on(port)
+            load.more(20)
+            one = workers_of(process)[0]
+            os.kill(one, signal.SIGKILL)
+            wait_for(lambda one=one: len({*workers_of(process)} - {one}) == 2, "another is started")
+            load.stop(threads)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert process.stderr is not None
+        told = process.stderr.read().decode()
+        assert "Traceback" not in told
+        assert "another is started" in told
+        assert "everything taken is in the log" in told
+    # Without the one that started them they end, too.
+    with serving(tmp_path, port, processes=2) as process:
+        wait_for(lambda: len(workers_of(process)) == 2, "both are there")
+        left = workers_of(process)
+        process.kill()
+        process.wait()
+        wait_for(lambda: not any(Path(f"/proc/{n}").exists() for n in left), "they end")
+    with (
+        open_log(f"sqlite:{tmp_path / 'log.sqlite'}", 4) as log,
+        closing(SqliteIndex(tmp_path / "statement-index.sqlite")) as index,
+        closing(SqliteIndex(tmp_path / "again" / "index.sqlite")) as again,
+    ):
+        load.check(log, index, again)
+
+
+def test_statements_of_a_file_come_in_beside_a_running_server(tmp_path: Path) -> None:
+    key, port = new_key(tmp_path), free_port()
+    file, ids = tmp_path / "statements.ndjson", [str(uuid4()) for _ in range(20)]
+    file.write_text("\n".join(json.dumps({**STATEMENT, "id": i}) for i in ids), encoding="utf-8")
+    with serving(tmp_path, port):
+        (before,) = ask(port, key, "statements", [STATEMENT])
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", "import", "xapi", str(file), "-p", P], capture_output=True, check=False,
+            env={**os.environ, "XUEQING_HOME": str(tmp_path)}, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        with pytest.raises(urllib.error.HTTPError, match="409"):
+            ask(port, key, "statements", [{**STATEMENT, "id": ids[0], "result": {"success": False}}])
+        (after,) = ask(port, key, "statements", [STATEMENT])
+        assert {s["id"] for s in ask(port, key, "statements")["statements"]} == {before, *ids, after}
 
 
 def test_told_to_stop_it_ends_what_it_has_taken(tmp_path: Path) -> None:

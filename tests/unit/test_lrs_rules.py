@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.identity import Vault
+from ingest.lrs import strict_json
 from ingest.lrs.compare import same_statement
 from ingest.lrs.facets import Facet, facets_of
 from ingest.lrs.formats import instant
@@ -258,3 +259,33 @@ def _everything(node: Any) -> Iterator[Any]:
     yield node
     for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         yield from _everything(value)
+
+
+_STRINGS = st.lists(
+    st.sampled_from(["a", "b", '\\"', "\\u0022", "\\\\", "\\\\u0022", "\\ud83d\\ude00", "\\ud800", "é", "\\u0061", ":", "\\/", "\\x", "\n"]),
+    max_size=3,
+).map(lambda parts: f'"{"".join(parts)}"')  # fmt: skip
+_NUMBERS = st.sampled_from(["0", "-0", "1.0", "1e400", "1" * 30, "1E5", "-1.5e-3", "01", ".5", "true", "null", "NaN"])
+_TEXTS = st.recursive(
+    _STRINGS | _NUMBERS,
+    lambda some: (
+        st.lists(some, max_size=3).map(lambda parts: f"[{', '.join(parts)}]")
+        | st.lists(st.tuples(_STRINGS, some), max_size=3).map(
+            lambda pairs: f"{{{','.join(f'{k}: {v}' for k, v in pairs)}}}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(text=_TEXTS)
+@example(text='{"a": "\\u0022\\u0022", "b": 1, "b": 2}')
+@example(text='{"a": 1, "\\u0061": 2}')
+def test_the_quick_look_at_json_tells_what_the_careful_one_does(text: str) -> None:
+    def told(parse: Callable[[bytes], Any]) -> str:
+        try:
+            return repr(parse(text.encode()))
+        except BadStatement as error:
+            return f"refused: {error}"
+
+    assert told(strict_json.parse_json) == told(strict_json._slowly)

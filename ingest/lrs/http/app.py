@@ -109,14 +109,15 @@ def make_app(
 
     app = Starlette(
         routes=[
+            # Looked at one after the other: those first that are asked for most.
+            Route(f"{prefix}/about", server.about, methods=_METHODS),
+            Route(f"{prefix}/{{resource:path}}", server.answer, methods=_METHODS),
+            Route("/events", server.events, methods=_METHODS),
             Route("/health", health),
             Route("/ready", ready),
             Route("/metrics", metrics),
             Route("/openapi.json", openapi_document),
             Route("/live", server.live),
-            Route("/events", server.events, methods=_METHODS),
-            Route(f"{prefix}/about", server.about, methods=_METHODS),
-            Route(f"{prefix}/{{resource:path}}", server.answer, methods=_METHODS),
             *pages,
         ]
     )
