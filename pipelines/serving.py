@@ -286,8 +286,9 @@ def _bound(listening: Listening, *, shared: bool) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         found.bind((listening.host, listening.port))
-        # A server of several processes that listens there is met only by listening, too.
-        found.listen(1 if not shared else 4_096)
+        if not shared:
+            # A server of several processes that listens there is met only by listening, too.
+            found.listen(1)
     except OSError as error:
         found.close()
         raise BadConfiguration(

@@ -166,11 +166,18 @@ class Vault:
         found: dict[str, str] = {}
         with self._transaction():
             for account, details in accounts:
-                known = self.find(account)
-                found[account] = known or new_key()
-                if known is None:
-                    self._insert(found[account], account, details)
+                found[account], _ = self._met(account, details, new_key)
         return found
+
+    def _met(
+        self, account: str, details: Mapping[str, str], new_key: Callable[[], str] = random_learner_key
+    ) -> tuple[str, AESGCM | None]:
+        """The person key of an account, and of somebody new, who is stored, the cipher."""
+        known = self.find(account)
+        if known is not None:
+            return known, None
+        person_key = new_key()
+        return person_key, self._insert(person_key, account, details)
 
     def find(self, account: str) -> str | None:
         """The person key of an account; None where nobody has it."""
@@ -189,10 +196,7 @@ class Vault:
         found: dict[tuple[str, str], tuple[str, int]] = {}
         with self._transaction():
             for account, text in forms:
-                person_key, own = self.find(account), None
-                if person_key is None:
-                    person_key = random_learner_key()
-                    own = self._insert(person_key, account, {"account": account})
+                person_key, own = self._met(account, {"account": account})
                 lookup = self._lookup(f"{person_key} {text}")
                 row, count = None, 0
                 if own is None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ingest.lrs.people import person_keys
 from ingest.lrs.rules import VOIDED
 
-__all__ = ["ASKED", "Facet", "Facts", "facets_of", "facts_of", "inherited", "referenced", "voids"]
+__all__ = ["ASKED", "Facet", "Facts", "facets_of", "facts_of", "inherited", "voids"]
 
 
 class Facet:
@@ -24,7 +24,7 @@ ASKED = {
 }
 
 
-def referenced(statement: Mapping[str, Any]) -> str | None:
+def _referenced(statement: Mapping[str, Any]) -> str | None:
     """The id of the statement that this one is about."""
     target = statement["object"]
     return str(target["id"]).lower() if target.get("objectType") == "StatementRef" else None
@@ -32,7 +32,7 @@ def referenced(statement: Mapping[str, Any]) -> str | None:
 
 def voids(statement: Mapping[str, Any]) -> str | None:
     """The id of the statement that this one voids."""
-    return referenced(statement) if statement["verb"]["id"] == VOIDED else None
+    return _referenced(statement) if statement["verb"]["id"] == VOIDED else None
 
 
 def facets_of(statement: Mapping[str, Any]) -> set[tuple[int, str]]:
@@ -85,7 +85,7 @@ def facts_of(statement: Mapping[str, Any]) -> Facts:
     activities = [(a["id"], a.get("definition", {})) for a in _activities_of(statement)]
     if statement["object"].get("objectType") == "SubStatement":
         activities += [(a["id"], a.get("definition", {})) for a in _activities_of(statement["object"])]
-    return Facts(facets_of(statement), activities, referenced(statement), voids(statement))
+    return Facts(facets_of(statement), activities, _referenced(statement), voids(statement))
 
 
 def inherited(facets: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:

@@ -187,11 +187,6 @@ class People:
             number += 1
         return found
 
-    def key_for(self, agent: Mapping[str, Any]) -> str:
-        """As :meth:`key_of`, giving a key to somebody new."""
-        self.learn([agent])
-        return person_keys(self._in_place[_mark(agent)])[0]
-
     def seal(self, key: str, plain: bytes) -> bytes:
         """Encrypt under a person's key."""
         with self._lock:

@@ -148,8 +148,20 @@ class Load:
             assert time.monotonic() < deadline, "nothing is acknowledged any more"
             time.sleep(0.01)
 
-    def check(self, log: EventLog, index: StatementIndex, again: StatementIndex) -> None:
-        """All that was acknowledged is there once, and the index is as one made of nothing."""
+    def check(self, home: Path, url: str | None = None, index: StatementIndex | None = None) -> None:
+        """All that was acknowledged is there once, and the index is as one made of nothing.
+
+        Args:
+            url, index: of the home, where they are not in its own files.
+        """
+        with (
+            open_log(url or f"sqlite:{home / 'log.sqlite'}", 4) as log,
+            closing(index or SqliteIndex(home / "statement-index.sqlite")) as used,
+            closing(SqliteIndex(home / "again" / "index.sqlite")) as again,
+        ):
+            self._check(log, used, again)
+
+    def _check(self, log: EventLog, index: StatementIndex, again: StatementIndex) -> None:
         for one in (index, again):
             one.bind(log.log_id)
             catch_up(log, one)
@@ -196,12 +208,7 @@ def test_killed_under_load_it_has_lost_and_doubled_nothing_that_it_acknowledged(
             for thread in threads:
                 thread.join()
     assert len(load.acknowledged) >= 40 * KILLS
-    with (
-        open_log(url, 4) as log,
-        closing(SqliteIndex(tmp_path / "statement-index.sqlite")) as index,
-        closing(SqliteIndex(tmp_path / "again" / "index.sqlite")) as again,
-    ):
-        load.check(log, index, again)
+    load.check(tmp_path, url)
 
 
 @pytest.mark.slow
@@ -257,14 +264,8 @@ def test_of_two_servers_that_share_the_work_one_is_killed_and_the_other_goes_on(
             load.acknowledged |= set(contended)
     for thread in threads:
         thread.join()
-    with (
-        open_log(f"sqlite:{tmp_path / 'log.sqlite'}", 4) as log,
-        closing(
-            PostgresIndex(environment["XUEQING_STATEMENT_INDEX"]) if kind == "postgres" else SqliteIndex(file)
-        ) as index,
-        closing(SqliteIndex(tmp_path / "again" / "index.sqlite")) as again,
-    ):
-        load.check(log, index, again)
+    used = PostgresIndex(environment["XUEQING_STATEMENT_INDEX"]) if kind == "postgres" else SqliteIndex(file)
+    load.check(tmp_path, index=used)
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
@@ -356,12 +357,7 @@ def test_its_processes_are_one_server_of_which_any_may_be_killed(tmp_path: Path)
         process.kill()
         process.wait()
         wait_for(lambda: not any(Path(f"/proc/{n}").exists() for n in left), "they end")
-    with (
-        open_log(f"sqlite:{tmp_path / 'log.sqlite'}", 4) as log,
-        closing(SqliteIndex(tmp_path / "statement-index.sqlite")) as index,
-        closing(SqliteIndex(tmp_path / "again" / "index.sqlite")) as again,
-    ):
-        load.check(log, index, again)
+    load.check(tmp_path)
 
 
 def test_statements_of_a_file_come_in_beside_a_running_server(tmp_path: Path) -> None:
