@@ -118,10 +118,15 @@ class Keys:
     def known(self, key_id: str, secret: str) -> Key | None:
         """As :meth:`check`, where it takes no more than a look into memory; else None."""
         entry = self._known.get(key_id)
-        if entry is None or time.monotonic() - entry[0] >= _FRESH_S:
+        if entry is None or time.monotonic() - entry[0] >= _FRESH_S or not self.has_met(key_id, secret):
             return None
+        return entry[2]
+
+    def has_met(self, key_id: str, secret: str) -> bool:
+        """Whether that was found to be the key's secret: then :meth:`check` pays for no hash."""
+        entry = self._known.get(key_id)
         digest = hmac.digest(self._own, secret.encode(), sha256)
-        return entry[2] if hmac.compare_digest(entry[1], digest) else None
+        return entry is not None and hmac.compare_digest(entry[1], digest)
 
     def check(self, key_id: str, secret: str) -> Key | None:
         """The key, if that is its secret and it is not revoked.
@@ -132,8 +137,7 @@ class Keys:
         digest = hmac.digest(self._own, secret.encode(), sha256)
         now = time.monotonic()
         with self._lock:
-            entry = self._known.get(key_id)
-            is_known = entry is not None and hmac.compare_digest(entry[1], digest)
+            has_met = self.has_met(key_id, secret)
             row = self._con.execute(
                 "select key_id, programme_id, label, scopes, created_at, revoked_at, secret_hash from keys where key_id = ?",
                 (key_id,),
@@ -141,7 +145,7 @@ class Keys:
         if row is None or row[5] is not None:
             self._known.pop(key_id, None)
             return None
-        if not is_known:
+        if not has_met:
             try:
                 self._hasher.verify(row[6], secret)
             except VerifyMismatchError:
