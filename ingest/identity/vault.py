@@ -9,20 +9,23 @@ found again through an HMAC, so the file holds no account in the clear.
 from __future__ import annotations
 
 import base64
-import contextlib
+import fcntl
 import hmac
 import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ingest.transactions import transaction
 from warehouse.errors import IdentityError
 
 __all__ = ["KeyFile", "Vault", "random_learner_key"]
@@ -90,6 +93,7 @@ class Vault:
         # Several threads may use it, one at a time.
         self._con = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         path.chmod(0o600)
+        self._turn = path.with_name(f"{path.name}-lock").open("a")
         # What is deleted is overwritten, in the file and in its journal.
         self._con.execute("pragma secure_delete=on")
         self._con.execute("pragma journal_mode=delete")
@@ -102,7 +106,7 @@ class Vault:
         try:
             self._open(self._kek, sealed, b"check")
         except InvalidTag as error:
-            self._con.close()
+            self.close()
             raise IdentityError(
                 f"the key does not open the vault {path.name}; give the one it was made with"
             ) from error
@@ -119,15 +123,15 @@ class Vault:
     def _lookup(self, account: str) -> bytes:
         return hmac.digest(self._lookup_key, account.encode(), sha256)
 
-    @contextlib.contextmanager
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._con.execute("begin immediate")
+        # Who waits goes on as soon as it can: SQLite itself would look again now and then.
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
         try:
-            yield
-        except BaseException:
-            self._con.execute("rollback")
-            raise
-        self._con.execute("commit")
+            with transaction(self._con):
+                yield
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def put(self, people: Iterable[tuple[str, str, Mapping[str, str]]]) -> None:
         """Store (person key, account, details); whoever is there already is left as they are."""
@@ -135,23 +139,20 @@ class Vault:
             for person_key, account, details in people:
                 self._insert(person_key, account, details)
 
-    def _insert(self, person_key: str, account: str, details: Mapping[str, str]) -> AESGCM | None:
-        """Store a person; their cipher, or None where they are there already."""
-        if self._con.execute("select 1 from persons where person_key = ?", (person_key,)).fetchone():
-            return None
+    def _insert(self, person_key: str, account: str, details: Mapping[str, str]) -> None:
+        """Store a person, unless they are there already."""
+        if not self._con.execute("select 1 from persons where person_key = ?", (person_key,)).fetchone():
+            person, _ = self._made(person_key, details)
+            self._con.execute("insert into persons values (?, ?, ?, null)", person)
+            self._con.execute("insert or ignore into accounts values (?, ?)", (self._lookup(account), person_key))
+
+    def _made(self, person_key: str, details: Mapping[str, str]) -> tuple[tuple[str, bytes, bytes], AESGCM]:
+        """A new person: what is kept of them, and their cipher."""
         about = person_key.encode()
         key = AESGCM.generate_key(256)
         own = AESGCM(key)
-        self._con.execute(
-            "insert into persons values (?, ?, ?, null)",
-            (
-                person_key,
-                self._seal(self._kek, key, about),
-                self._seal(own, json.dumps(dict(details), ensure_ascii=False).encode(), about),
-            ),
-        )
-        self._con.execute("insert or ignore into accounts values (?, ?)", (self._lookup(account), person_key))
-        return own
+        sealed = self._seal(own, json.dumps(dict(details), ensure_ascii=False).encode(), about)
+        return (person_key, self._seal(self._kek, key, about), sealed), own
 
     def resolve(
         self,
@@ -166,18 +167,11 @@ class Vault:
         found: dict[str, str] = {}
         with self._transaction():
             for account, details in accounts:
-                found[account], _ = self._met(account, details, new_key)
+                known = self.find(account)
+                found[account] = known or new_key()
+                if known is None:
+                    self._insert(found[account], account, details)
         return found
-
-    def _met(
-        self, account: str, details: Mapping[str, str], new_key: Callable[[], str] = random_learner_key
-    ) -> tuple[str, AESGCM | None]:
-        """The person key of an account, and of somebody new, who is stored, the cipher."""
-        known = self.find(account)
-        if known is not None:
-            return known, None
-        person_key = new_key()
-        return person_key, self._insert(person_key, account, details)
 
     def find(self, account: str) -> str | None:
         """The person key of an account; None where nobody has it."""
@@ -193,24 +187,61 @@ class Vault:
         Returns:
             The person key of each, and its number, from 0 for each person; the same text again has the same number.
         """
-        found: dict[tuple[str, str], tuple[str, int]] = {}
-        with self._transaction():
-            for account, text in forms:
-                person_key, own = self._met(account, {"account": account})
-                lookup = self._lookup(f"{person_key} {text}")
-                row, count = None, 0
-                if own is None:
-                    row = self._con.execute("select number from forms where lookup = ?", (lookup,)).fetchone()
-                if row is None and own is None:
-                    own = self._own(person_key)
-                    (count,) = self._con.execute(
-                        "select count(*) from forms where person_key = ?", (person_key,)
-                    ).fetchone()
-                if row is None and own is not None:
-                    sealed = self._seal(own, text.encode(), f"{person_key} {count}".encode())
-                    self._con.execute("insert into forms values (?, ?, ?, ?)", (person_key, count, lookup, sealed))
-                found[account, text] = person_key, int(row[0]) if row is not None else count
+        wanted = list(dict.fromkeys(forms))
+        found = self._kept(wanted)
+        if len(found) < len(wanted):
+            with self._transaction():
+                # Another process may have met them just now.
+                found |= self._kept([form for form in wanted if form not in found])
+                found |= self._keep([form for form in wanted if form not in found])
         return found
+
+    def _persons(self, accounts: Iterable[str]) -> dict[str, str]:
+        """The person keys of accounts; those that nobody has are left out."""
+        lookups = {self._lookup(account): account for account in accounts}
+        rows = self._where("select lookup, person_key from accounts where lookup in", [*lookups])
+        return {lookups[lookup]: person_key for lookup, person_key in rows}
+
+    def _kept(self, forms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
+        """The person key and the number of each form that is kept."""
+        persons = self._persons(account for account, _ in forms)
+        lookups = {
+            self._lookup(f"{persons[account]} {text}"): (account, text) for account, text in forms if account in persons
+        }
+        rows = self._where("select lookup, person_key, number from forms where lookup in", [*lookups])
+        return {lookups[lookup]: (person_key, number) for lookup, person_key, number in rows}
+
+    def _keep(self, forms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
+        """Keep forms that are not kept yet: each step for all of them, as thousands may come at once when a programme begins."""
+        persons = self._persons(account for account, _ in forms)
+        ciphers: dict[str, tuple[AESGCM, int]] = {}
+        new_persons, new_accounts, new_forms = [], [], []
+        found = {}
+        for account, text in forms:
+            person_key = persons.get(account)
+            if person_key is None:
+                person_key = persons[account] = random_learner_key()
+                person, own = self._made(person_key, {"account": account})
+                ciphers[person_key] = own, 0
+                new_persons.append(person)
+                new_accounts.append((self._lookup(account), person_key))
+            elif person_key not in ciphers:
+                sql = "select count(*) from forms where person_key = ?"
+                ciphers[person_key] = self._own(person_key), *self._con.execute(sql, (person_key,)).fetchone()
+            own, number = ciphers[person_key]
+            sealed = self._seal(own, text.encode(), f"{person_key} {number}".encode())
+            new_forms.append((person_key, number, self._lookup(f"{person_key} {text}"), sealed))
+            found[account, text] = person_key, number
+            ciphers[person_key] = own, number + 1
+        self._con.executemany("insert into persons values (?, ?, ?, null)", new_persons)
+        self._con.executemany("insert into accounts values (?, ?)", new_accounts)
+        self._con.executemany("insert into forms values (?, ?, ?, ?)", new_forms)
+        return found
+
+    def _where(self, sql: str, lookups: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(lookups), 500):
+            part = lookups[start : start + 500]
+            yield from self._con.execute(f"{sql} ({', '.join('?' * len(part))})", part)
 
     def form(self, person_key: str, number: int) -> str:
         """One way in which a person was written down.
@@ -288,3 +319,4 @@ class Vault:
     def close(self) -> None:
         """Release the file."""
         self._con.close()
+        self._turn.close()

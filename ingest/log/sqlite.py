@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Retention, Slice, partition_for
+from ingest.transactions import transaction
 from warehouse.errors import BadConfiguration, LogUnavailable
 
 __all__ = ["SqliteLog"]
@@ -70,23 +71,13 @@ class SqliteLog(EventLog):
     def _create(self, partitions: int) -> None:
         for statement in _SCHEMA.split(";"):
             self._con.execute(statement)
-        with self._transaction():
+        with transaction(self._con):
             if self._con.execute("select 1 from meta where name = 'log_id'").fetchone() is None:
                 self._con.execute("insert into meta values ('log_id', ?)", (f"sqlite-{uuid.uuid4()}",))
                 self._con.executemany("insert into partitions values (?, 0)", [(p,) for p in range(partitions)])
 
     def _meta(self, name: str) -> str:
         return str(self._con.execute("select value from meta where name = ?", (name,)).fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._con.execute("begin immediate")
-        try:
-            yield
-        except BaseException:
-            self._con.execute("rollback")
-            raise
-        self._con.execute("commit")
 
     @property
     def log_id(self) -> str:
@@ -98,7 +89,7 @@ class SqliteLog(EventLog):
 
     def append(self, records: Sequence[NewRecord], *, batch_id: str | None = None) -> list[Placed]:
         now = self._clock_us()
-        with _translated(self.path), self._transaction():
+        with _translated(self.path), transaction(self._con):
             if batch_id is not None:
                 done = self._con.execute("insert or ignore into batches values (?)", (batch_id,))
                 if done.rowcount == 0:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ingest.lrs.index import MOST_SECONDS, TooCostly
 from ingest.lrs.index_sql import FORMAT, SqlIndex, schema
+from ingest.transactions import transaction
 from warehouse.errors import BadConfiguration
 
 __all__ = ["SqliteIndex"]
@@ -108,14 +109,12 @@ class SqliteIndex(SqlIndex):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._writer.execute("begin immediate")
         try:
-            yield self._writer
+            with transaction(self._writer):
+                yield self._writer
         except BaseException:
-            self._writer.execute("rollback")
             self._forget()
             raise
-        self._writer.execute("commit")
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         con: sqlite3.Connection | None = getattr(self._mine, "con", None)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,43 @@ def test_the_vault_gives_back_what_it_was_given_and_forgets(vault: Vault, tmp_pa
     assert vault.resolve([("account-1", {})])["account-1"] != keys["account-1"]
     with pytest.raises(IdentityError):
         vault.forget("Lnobody123")
+
+
+def test_the_vault_keeps_each_form_once_under_its_persons_key(vault: Vault, tmp_path: Path) -> None:
+    first = vault.keep_forms([("a", "A"), ("b", "B"), ("a", "A"), ("a", "AA")])
+    (a, _), (b, _) = first["a", "A"], first["b", "B"]
+    assert a != b
+    assert first == {("a", "A"): (a, 0), ("a", "AA"): (a, 1), ("b", "B"): (b, 0)}
+    with closing(Vault(tmp_path / "vault.sqlite", b"k" * 32)) as other:
+        assert other.keep_forms([("b", "BB"), ("a", "AA"), ("c", "C"), ("b", "B")]) | first == first | {
+            ("b", "BB"): (b, 1), ("c", "C"): (other.find("c"), 0),
+        }  # fmt: skip
+    assert vault.keep_forms([("b", "BB")]) == {("b", "BB"): (b, 1)}
+    assert [vault.form(a, 1), vault.form(b, 0), vault.form(b, 1)] == ["AA", "B", "BB"]
+    vault.forget(b)
+    with pytest.raises(IdentityError, match="forgotten"):
+        vault.form(b, 0)
+    # Whoever comes with the account now is somebody new.
+    ((again, number),) = vault.keep_forms([("b", "BB")]).values()
+    assert (again != b, number) == (True, 0)
+
+
+def test_two_who_meet_the_same_people_at_once_give_them_the_same_keys(tmp_path: Path) -> None:
+    path = tmp_path / "vault.sqlite"
+    people = [(f"account-{n % 40}", f"form {n}") for n in range(200)]
+
+    def meet(order: int) -> dict[tuple[str, str], tuple[str, int]]:
+        with closing(Vault(path, b"k" * 32)) as own:
+            found = {}
+            for start in range(0, 200, 20):
+                found |= own.keep_forms(people[start : start + 20][::order])
+            return found
+
+    Vault(path, b"k" * 32).close()
+    with ThreadPoolExecutor(4) as pool:
+        one, *others = pool.map(meet, (1, -1, 1, -1))
+    assert all(other == one for other in others)
+    assert sorted(one.values()) == sorted({(key, n) for key, _ in one.values() for n in range(5)})
 
 
 def test_the_vault_opens_with_its_own_key_only(vault: Vault, tmp_path: Path) -> None:
