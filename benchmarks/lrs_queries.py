@@ -18,10 +18,13 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
+import msgspec
+
 from benchmarks.lrs import LEARNERS, PROGRAMME, VERBS, agent, learner, request, sent, started, statement, video
 from benchmarks.machine import describe
+from ingest.lrs.facets import facts_of
 from ingest.lrs.formats import stored_text
-from ingest.lrs.index import Record
+from ingest.lrs.index import Record, Said
 from ingest.lrs.index_sqlite import SqliteIndex
 from ingest.lrs.people import People
 from pipelines.settings import Settings
@@ -74,7 +77,7 @@ def fill(home: Path, count: int) -> None:
                     "stored": stored_text(stored_us),
                     "authority": kept,
                 }
-                records.append(Record(0, place, PROGRAMME, stored_us, said))
+                records.append(Record(0, place, PROGRAMME, stored_us, Said(facts_of(said), msgspec.json.encode(said))))
             index.apply(records)
 
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import NamedTuple
 
 __all__ = ["EventLog", "LogReader", "NewRecord", "Placed", "Retention", "Slice", "partition_for"]
 
@@ -18,8 +19,7 @@ __all__ = ["EventLog", "LogReader", "NewRecord", "Placed", "Retention", "Slice",
 Placed = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
+class NewRecord(NamedTuple):
     """A record to append.
 
     ``recorded_at_us`` (microseconds since 1970, UTC) is left out by everyone but the

@@ -39,28 +39,24 @@ def facets_of(statement: Mapping[str, Any]) -> set[tuple[int, str]]:
     """Everything but what is inherited from the statement that it is about."""
     target, context = statement["object"], statement.get("context", {})
     kind = target.get("objectType", "Activity")
-    agents, activities = set(person_keys(statement["actor"])), set()
-    if kind == "Activity":
-        activities.add(target["id"])
-    elif kind in ("Agent", "Group"):
-        agents.update(person_keys(target))
+    actors = person_keys(statement["actor"])
+    agents = {*actors, *person_keys(target)} if kind in ("Agent", "Group") else {*actors}
+    activity = target["id"] if kind == "Activity" else None
     authority = person_keys(statement["authority"]) if "authority" in statement else []
+    related = [key for node in _others(statement) for key in person_keys(node)]
+    named = [a["id"] for a in _activities_of(statement)]
+    if kind == "SubStatement":
+        related += [key for node in (target["actor"], *_others(target)) for key in person_keys(node)]
+        named += [a["id"] for a in _activities_of(target)]
     found = {(Facet.VERB, statement["verb"]["id"])}
     if "registration" in context:
         found.add((Facet.REGISTRATION, context["registration"].lower()))
-    for one in (statement, target) if kind == "SubStatement" else (statement,):
-        found.update(
-            [
-                (Facet.RELATED_AGENT, k)
-                for node in _agents(one)
-                for k in person_keys(node)
-                if k not in agents and k not in authority
-            ]
-        )
-        found.update([(Facet.RELATED_ACTIVITY, a["id"]) for a in _activities_of(one) if a["id"] not in activities])
+    if activity is not None:
+        found.add((Facet.ACTIVITY, activity))
     found.update([(Facet.AGENT, key) for key in agents])
-    found.update([(Facet.ACTIVITY, key) for key in activities])
     found.update([(Facet.AUTHORITY, key) for key in authority])
+    found.update([(Facet.RELATED_AGENT, k) for k in related if k not in agents and k not in authority])
+    found.update([(Facet.RELATED_ACTIVITY, a) for a in named if a != activity])
     return found
 
 
@@ -68,12 +64,15 @@ class Facts(NamedTuple):
     """What an index keeps of a statement besides itself.
 
     Attributes:
+        statement_id: in small letters.
         facets: by what it can be asked for, but for what it inherits.
         activities: ids of those that it names, those of a substatement too, with what it says of each.
         about: the id of the statement that it is about.
         voids: the same, if it voids that one.
     """
 
+    statement_id: str
+    verb: str
     facets: set[tuple[int, str]]
     activities: list[tuple[str, Mapping[str, Any]]]
     about: str | None
@@ -85,7 +84,8 @@ def facts_of(statement: Mapping[str, Any]) -> Facts:
     activities = [(a["id"], a.get("definition", {})) for a in _activities_of(statement)]
     if statement["object"].get("objectType") == "SubStatement":
         activities += [(a["id"], a.get("definition", {})) for a in _activities_of(statement["object"])]
-    return Facts(facets_of(statement), activities, _referenced(statement), voids(statement))
+    statement_id, verb = str(statement["id"]).lower(), str(statement["verb"]["id"])
+    return Facts(statement_id, verb, facets_of(statement), activities, _referenced(statement), voids(statement))
 
 
 def inherited(facets: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -93,12 +93,13 @@ def inherited(facets: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
     return {(Facet.RELATED_AGENT if f == Facet.AUTHORITY else f, value) for f, value in facets}
 
 
-def _agents(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All but the authority."""
-    yield statement["actor"]
+def _others(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All but the actor and the authority."""
     if statement["object"].get("objectType") in ("Agent", "Group"):
         yield statement["object"]
-    context = statement.get("context", {})
+    context = statement.get("context")
+    if not context:
+        return
     for name in ("instructor", "team"):
         if name in context:
             yield context[name]

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from ingest.lrs.facets import Facts
 
@@ -18,6 +20,7 @@ __all__ = [
     "Enrolment",
     "Query",
     "Record",
+    "Said",
     "SeenEvent",
     "StatementIndex",
     "Stored",
@@ -110,21 +113,21 @@ class SeenEvent:
     recorded_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What one record of the log changes; all None where it is about something else.
+class Said(NamedTuple):
+    """A statement for the index: what is kept of it, and how it is written."""
 
-    Attributes:
-        body, facts: the statement as it is written, and what is kept of it besides, where they are known already.
-    """
+    facts: Facts
+    body: bytes
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What one record of the log changes; all None where it is about something else."""
 
     partition: int
     offset: int
     programme_id: str = ""
     stored_us: int = 0
-    statement: dict[str, Any] | None = None
-    body: bytes | None = None
-    facts: Facts | None = None
+    statement: Said | None = None
     change: DocumentChange | None = None
     enrolment: Enrolment | None = None
     event: SeenEvent | None = None

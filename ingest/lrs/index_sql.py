@@ -7,23 +7,27 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 import msgspec
 
-from ingest.lrs.facets import ASKED, Facts, facets_of, facts_of, inherited
-from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Query, Record, StatementIndex, Stored
+from ingest.lrs.facets import ASKED, Facts, facets_of, inherited
+from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Query, Record, Said, StatementIndex, Stored
 from warehouse.errors import BadConfiguration
 
 __all__ = ["FORMAT", "TABLES", "Connection", "SqlIndex", "schema"]
 
 #: Rises whenever the tables change, or more is kept of the log than before: an index of another format is made anew.
-FORMAT = 5
+FORMAT = 6
 TABLES = ("positions", "terms", "statements", "voids", "facets", "activities", "enrolments", "events", "documents")
+#: Of a statement that is asked for.
+_COLUMNS = "s.place, s.stored_us, s.is_voided, s.body"
 _KEPT = 200_000
 #: Longer texts are keys by their hash: a row of an index has to fit into a page.
 _LONGEST = 500
+
+T = TypeVar("T")
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
@@ -42,14 +46,14 @@ def schema(*, bytes_type: str, whole: str, suffix: str) -> list[str]:
         f"create table if not exists positions (partition integer primary key, next_offset {whole} not null)",
         f"create table if not exists terms (term {whole} primary key, text text not null unique)",
         f"""create table if not exists statements (
-            place {whole} primary key, programme_id text not null, statement_id text not null, stored_us {whole} not null,
-            verb text not null, is_voided integer not null, refers_to text, body {bytes_type} not null
+            place {whole} primary key, programme_id text not null, statement_id {bytes_type} not null, stored_us {whole} not null,
+            verb text not null, is_voided integer not null, refers_to {bytes_type}, body {bytes_type} not null
         )""",
         "create unique index if not exists statements_by_id on statements (programme_id, statement_id)",
         "create index if not exists statements_by_time on statements (programme_id, stored_us, place)",
         "create index if not exists statements_referring on statements (programme_id, refers_to) where refers_to is not null",
         f"""create table if not exists voids (
-            programme_id text not null, statement_id text not null, primary key (programme_id, statement_id)
+            programme_id text not null, statement_id {bytes_type} not null, primary key (programme_id, statement_id)
         ){suffix}""",
         f"""create table if not exists facets (
             term {whole} not null, stored_us {whole} not null, place {whole} not null, primary key (term, stored_us, place)
@@ -72,6 +76,11 @@ def schema(*, bytes_type: str, whole: str, suffix: str) -> list[str]:
             primary key (place_key, registration, document_key)
         ){suffix}""",
     ]
+
+
+def _bytes_of(statement_id: str) -> bytes:
+    """An id as it is kept: every statement touches a page of the index of ids, which are many."""
+    return bytes.fromhex(statement_id.replace("-", ""))
 
 
 def _short(text: str) -> str:
@@ -104,9 +113,9 @@ class _Batch:
     """
 
     place: int
-    known: set[tuple[str, str]] = field(default_factory=set)
-    voided: set[tuple[str, str]] = field(default_factory=set)
-    referred: set[tuple[str, str]] = field(default_factory=set)
+    known: set[tuple[str, bytes]] = field(default_factory=set)
+    voided: set[tuple[str, bytes]] = field(default_factory=set)
+    referred: set[tuple[str, bytes]] = field(default_factory=set)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     facets: list[tuple[str, set[tuple[int, str]], int, int]] = field(default_factory=list)
 
@@ -115,7 +124,7 @@ def _term_of(programme: str, facet: int, value: str) -> str:
     return _short(f"{facet} {programme} {value}")
 
 
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(values), 500):
         yield values[start : start + 500]
 
@@ -131,7 +140,9 @@ class SqlIndex(StatementIndex):
         self._terms: dict[str, dict[tuple[int, str], int]] = {}
         self._definitions: dict[tuple[str, str], dict[str, Any]] = {}
         self._enrolments: dict[tuple[str, str], frozenset[str]] = {}
-        self._generation: list[tuple[Any, ...]] = []
+        #: What ``meta`` said when the above was read: of the numbers of terms, and of the rest.
+        self._told: dict[str, str] = {}
+        self._has_learned = False
 
     @abstractmethod
     def _transaction(self) -> AbstractContextManager[Connection]:
@@ -146,15 +157,25 @@ class SqlIndex(StatementIndex):
         self._terms.clear()
         self._definitions.clear()
         self._enrolments.clear()
+        self._has_learned = False
 
     def _others_wrote(self) -> None:
-        """Numbers of terms stay until the tables are made anew; the rest may have changed."""
-        self._definitions.clear()
-        self._enrolments.clear()
-        generation = self._rows("select value from meta where name = 'generation'")
-        if generation != self._generation:
-            self._generation = generation
-            self._terms.clear()
+        """Forget what others may have changed; what ``meta`` tells of is as it was while that says the same."""
+        told = dict(self._rows("select name, value from meta where name in ('generation', 'learned')"))
+        if told.get("learned") != self._told.get("learned"):
+            self._definitions.clear()
+            self._enrolments.clear()
+        if told.get("generation") != self._told.get("generation"):
+            self._forget()
+        self._told = told
+
+    def _tell(self, con: Connection, name: str) -> None:
+        """Others who have the tables open know by this that something of them is no more as it was."""
+        value = str(uuid4())
+        con.execute(
+            "insert into meta values (?, ?) on conflict (name) do update set value = excluded.value", (name, value)
+        )
+        self._told[name] = value
 
     def bind(self, log_id: str) -> None:
         with self._transaction() as con:
@@ -180,7 +201,8 @@ class SqlIndex(StatementIndex):
                 if record.offset >= positions.get(record.partition, 0):
                     positions[record.partition] = record.offset + 1
                     fresh.append(record)
-            self._add_statements(con, [r for r in fresh if r.statement is not None])
+            self._has_learned = False
+            self._add_statements(con, fresh)
             newest = max((r.stored_us for r in fresh if r.statement is not None), default=0)
             if newest > self.newest_us():
                 con.execute(
@@ -196,6 +218,7 @@ class SqlIndex(StatementIndex):
             )
             for record in fresh:
                 if record.enrolment is not None:
+                    self._has_learned = True
                     self._enrolments.pop((record.programme_id, record.enrolment.learner_key), None)
             con.executemany(
                 "insert into enrolments values (?, ?, ?) on conflict do nothing",
@@ -209,43 +232,48 @@ class SqlIndex(StatementIndex):
                 "insert into positions values (?, ?) on conflict (partition) do update set next_offset = excluded.next_offset",
                 positions.items(),
             )
+            if self._has_learned:
+                self._tell(con, "learned")
 
     # -- statements
 
     def _add_statements(self, con: Connection, records: Sequence[Record]) -> None:
         """Add them in their order: what is asked of the database is asked of all together, and what is written, too."""
-        ids: dict[str, list[str]] = {}
-        for record in records:
-            if record.statement is not None:
-                ids.setdefault(record.programme_id, []).append(str(record.statement["id"]).lower())
+        fresh = [
+            (r, r.statement, _bytes_of(r.statement.facts.statement_id)) for r in records if r.statement is not None
+        ]
+        ids: dict[str, list[bytes]] = {}
+        for record, _, statement_id in fresh:
+            ids.setdefault(record.programme_id, []).append(statement_id)
         batch = _Batch(int(con.execute("select coalesce(max(place), 0) from statements").fetchone()[0]))
         for programme, some in ids.items():
-            for found, sql in (
-                (batch.known, "select statement_id from statements where programme_id = ? and statement_id in ({})"),
-                (batch.voided, "select statement_id from voids where programme_id = ? and statement_id in ({})"),
-                (batch.referred, "select refers_to from statements where programme_id = ? and refers_to in ({})"),
+            for found, column, source in (
+                (batch.known, "statement_id", "statements where programme_id = ?"),
+                (batch.voided, "statement_id", "voids where programme_id = ?"),
+                (batch.referred, "refers_to", "statements where refers_to is not null and programme_id = ?"),
             ):
+                if con.execute(f"select 1 from {source} limit 1", (programme,)).fetchone() is None:
+                    continue
                 for part in _parts(some):
-                    rows = con.execute(sql.format(", ".join("?" * len(part))), (programme, *part)).fetchall()
-                    found.update((programme, row[0]) for row in rows)
-        fresh = [(r, r.statement, r.facts or facts_of(r.statement)) for r in records if r.statement is not None]
-        self._learn_definitions(con, [(record.programme_id, facts) for record, _, facts in fresh])
-        for record, statement, facts in fresh:
-            self._add(con, batch, record, statement, facts)
+                    marks = ", ".join("?" * len(part))
+                    sql = f"select {column} from {source} and {column} in ({marks})"
+                    found.update((programme, row[0]) for row in con.execute(sql, (programme, *part)).fetchall())
+        self._learn_definitions(con, [(record.programme_id, said.facts) for record, said, _ in fresh])
+        for record, said, statement_id in fresh:
+            self._add(con, batch, record, said, (record.programme_id, statement_id))
         self._flush(con, batch)
         self._write_facets(con, batch.facets)
 
-    def _add(self, con: Connection, batch: _Batch, record: Record, statement: dict[str, Any], facts: Facts) -> None:
-        programme, stored_us = record.programme_id, record.stored_us
-        key = (programme, str(statement["id"]).lower())
+    def _add(self, con: Connection, batch: _Batch, record: Record, said: Said, key: tuple[str, bytes]) -> None:
         if key in batch.known:
             return
         batch.known.add(key)
         batch.place += 1
-        facets, activities, about, target = facts
-        verb, body = statement["verb"]["id"], record.body if record.body is not None else _encode(statement)
-        is_voided = target is None and key in batch.voided
-        batch.rows.append((batch.place, *key, stored_us, verb, int(is_voided), about, body))
+        programme, stored_us = record.programme_id, record.stored_us
+        _, verb, facets, activities, refers_to, voids = said.facts
+        about = _bytes_of(refers_to) if refers_to is not None else None
+        is_voided = voids is None and key in batch.voided
+        batch.rows.append((batch.place, *key, stored_us, verb, int(is_voided), about, said.body))
         if about is not None:
             # What it is about, and who is about what it is about, may have come just now.
             self._flush(con, batch)
@@ -255,15 +283,15 @@ class SqlIndex(StatementIndex):
         if key in batch.referred:
             self._flush(con, batch)
             self._pass_on(con, batch, programme, key[1], inherited(facets), {key[1]})
-        if target is not None:
-            batch.voided.add((programme, target))
-            con.execute("insert into voids values (?, ?) on conflict do nothing", (programme, target))
+        if voids is not None and about is not None:
+            batch.voided.add((programme, about))
+            con.execute("insert into voids values (?, ?) on conflict do nothing", (programme, about))
             con.execute(
                 "update statements set is_voided = 1 where programme_id = ? and statement_id = ? and verb <> ?",
-                (programme, target, verb),
+                (programme, about, verb),
             )
-        for activity_id, said in activities:
-            self._define(con, programme, activity_id, said)
+        for activity_id, definition in activities:
+            self._define(con, programme, activity_id, definition)
 
     @staticmethod
     def _flush(con: Connection, batch: _Batch) -> None:
@@ -273,14 +301,19 @@ class SqlIndex(StatementIndex):
     def _write_facets(self, con: Connection, found: Sequence[tuple[str, set[tuple[int, str]], int, int]]) -> None:
         if sum(map(len, self._terms.values())) > _KEPT:
             self._terms.clear()
-        for programme in {programme for programme, *_ in found}:
+        unknown: dict[str, set[tuple[int, str]]] = {}
+        for programme, facets, _, _ in found:
             terms = self._terms.setdefault(programme, {})
-            facets = {facet for of, some, _, _ in found if of == programme for facet in some}
-            self._learn_terms(con, programme, terms, [f for f in facets if f not in terms])
-            con.executemany(
-                "insert into facets values (?, ?, ?) on conflict do nothing",
-                [(terms[f], stored_us, place) for of, some, stored_us, place in found if of == programme for f in some],
-            )
+            if not facets <= terms.keys():
+                unknown.setdefault(programme, set()).update(facet for facet in facets if facet not in terms)
+        for programme, some in unknown.items():
+            self._learn_terms(con, programme, self._terms[programme], [*some])
+        known = self._terms
+        # One at a time: of a list of all of them the collector of cycles would make much work.
+        con.executemany(
+            "insert into facets values (?, ?, ?) on conflict do nothing",
+            ((known[of][facet], stored_us, place) for of, facets, stored_us, place in found for facet in facets),
+        )
 
     @staticmethod
     def _learn_terms(
@@ -301,7 +334,7 @@ class SqlIndex(StatementIndex):
         terms.update((facet, known[text]) for text, facet in texts.items())
 
     def _inherited(
-        self, con: Connection, programme: str, about: str | None, met: frozenset[str] = frozenset()
+        self, con: Connection, programme: str, about: bytes | None, met: frozenset[bytes] = frozenset()
     ) -> set[tuple[int, str]]:
         """What a statement can be asked for because of the one that it is about, and so on."""
         if about is None or about in met:
@@ -314,7 +347,13 @@ class SqlIndex(StatementIndex):
         return inherited(facets_of(_decode(row[0]))) | self._inherited(con, programme, row[1], met | {about})
 
     def _pass_on(
-        self, con: Connection, batch: _Batch, programme: str, target: str, facets: set[tuple[int, str]], met: set[str]
+        self,
+        con: Connection,
+        batch: _Batch,
+        programme: str,
+        target: bytes,
+        facets: set[tuple[int, str]],
+        met: set[bytes],
     ) -> None:
         """Give facets to the statements that came before the one that they are about."""
         rows = con.execute(
@@ -360,17 +399,18 @@ class SqlIndex(StatementIndex):
                 (programme, _short(activity_id), _encode(merged)),
             )
             self._definitions[programme, activity_id] = merged
+            self._has_learned = True
 
     def statements(self, programme_id: str, ids: Collection[str]) -> dict[str, Stored]:
         found: dict[str, Stored] = {}
-        for part in _parts(sorted(ids)):
+        for part in _parts(sorted(map(_bytes_of, ids))):
             marks = ", ".join("?" * len(part))
             for row in self._rows(
-                "select place, statement_id, stored_us, is_voided, body from statements"
-                f" where programme_id = ? and statement_id in ({marks})",
+                f"select {_COLUMNS} from statements s where s.programme_id = ? and s.statement_id in ({marks})",
                 (programme_id, *part),
             ):
-                found[row[1]] = _stored(row)
+                one = _stored(row)
+                found[one.statement_id] = one
         return found
 
     def find(self, programme_id: str, query: Query) -> list[Stored]:
@@ -410,14 +450,13 @@ class SqlIndex(StatementIndex):
                 f" order by f.stored_us {order}, f.place {order} limit ?"
             )
 
-        columns = "s.place, s.statement_id, s.stored_us, s.is_voided, s.body"
         starts: list[Any] = [*sought[0]] if sought else [programme_id]
         if len(starts) == 1:
-            rows = self._rows(page(columns), (starts[0], *values, query.limit))
+            rows = self._rows(page(_COLUMNS), (starts[0], *values, query.limit))
         else:
             hits = " union ".join([f"select * from ({page('f.stored_us, f.place')}) h{n}" for n in range(len(starts))])
             rows = self._rows(
-                f"select {columns} from ({hits}) f {self._join} statements s on s.place = f.place"
+                f"select {_COLUMNS} from ({hits}) f {self._join} statements s on s.place = f.place"
                 f" order by f.stored_us {order}, f.place {order} limit ?",
                 (*[v for start in starts for v in (start, *values, query.limit)], query.limit),
             )
@@ -509,16 +548,14 @@ class SqlIndex(StatementIndex):
             for table in TABLES:
                 con.execute(f"delete from {table}")
             con.execute("delete from meta where name = 'newest_us'")
-            # Others who have the tables open know by this that their numbers are no more.
-            con.execute(
-                "insert into meta values ('generation', ?) on conflict (name) do update set value = excluded.value",
-                (str(uuid4()),),
-            )
+            self._tell(con, "generation")
         self._forget()
 
 
 def _stored(row: tuple[Any, ...]) -> Stored:
-    return Stored(row[0], row[1], row[2], bool(row[3]), _decode(row[4]))
+    place, stored_us, is_voided, body = row
+    statement = _decode(body)
+    return Stored(place, statement["id"], stored_us, bool(is_voided), statement)
 
 
 def _merged(known: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

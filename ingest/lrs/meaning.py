@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ingest.events.fields import Id
 from ingest.events.profile import ENROLMENT, PAYLOAD, VERB
 
-__all__ = ["course_of", "enrolment_of", "enrolment_said"]
+__all__ = ["Belonging", "belonging_of", "course_of", "enrolment_of", "enrolment_said"]
 
 
 def _id(value: object) -> str | None:
@@ -42,24 +42,46 @@ def course_of(statement: Mapping[str, Any]) -> str:
     return str(statement["object"].get("id", ""))
 
 
+class Belonging(NamedTuple):
+    """What a statement itself says of whose enrolment it belongs to.
+
+    Attributes:
+        said: the enrolment that it names.
+        own: the one of its learner in its course, ``<course>/<learner key>``; None where it names one, is of our own profile,
+            or that is no id.
+        is_of_activity: whether it is about an activity: of another an enrolment is not opened.
+    """
+
+    said: str | None
+    own: str | None
+    is_ours: bool
+    is_of_activity: bool
+
+
+def belonging_of(statement: Mapping[str, Any], learner_key: str) -> Belonging:
+    """The same, of a statement of a learner."""
+    said, is_ours = enrolment_said(statement), statement["verb"]["id"].startswith(VERB)
+    own = None if said is not None or is_ours else _id(f"{course_of(statement)}/{learner_key}")
+    return Belonging(said, own, is_ours, statement["object"].get("objectType", "Activity") == "Activity")
+
+
 def enrolment_of(
-    statement: Mapping[str, Any], learner_key: str, opened: Callable[[], Collection[str]], *, may_open: bool
+    belonging: Belonging, opened: Callable[[], Collection[str]], *, may_open: bool
 ) -> tuple[str | None, bool]:
     """The enrolment that a statement belongs to, and whether it is to be opened first.
 
-    What the statement names itself; else the learner's own in its course (``<course>/<learner key>``), which is opened where
-    there is none and ``may_open`` says so; else the only one that the learner has.
+    What the statement names itself; else the learner's own in its course, which is opened where there is none and ``may_open``
+    says so; else the only one that the learner has.
 
     Args:
         opened: asked at most once for the learner's enrolments.
     """
-    said = enrolment_said(statement)
-    if said is not None or statement["verb"]["id"].startswith(VERB):
+    said, own, is_ours, is_of_activity = belonging
+    if said is not None or is_ours:
         return said, False
     known = opened()
-    own = _id(f"{course_of(statement)}/{learner_key}")
     if own is not None and own in known:
         return own, False
-    if may_open and own is not None and statement["object"].get("objectType", "Activity") == "Activity":
+    if may_open and own is not None and is_of_activity:
         return own, True
     return (next(iter(known)), False) if len(known) == 1 else (None, False)

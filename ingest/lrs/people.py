@@ -14,7 +14,7 @@ from ingest.identity import Vault
 from ingest.lrs.rules import IDENTIFIERS
 from warehouse.errors import IdentityError
 
-__all__ = ["HOME_PAGE", "People", "account_of", "parts_with_people", "person_keys"]
+__all__ = ["HOME_PAGE", "People", "Unmet", "account_of", "parts_with_people", "person_keys"]
 
 #: Whose account a person has who is known by a key only.
 HOME_PAGE = "urn:xueqing:learner"
@@ -96,6 +96,10 @@ def person_keys(node: Mapping[str, Any]) -> list[str]:
     return found
 
 
+class Unmet(Exception):
+    """Somebody has no key yet."""
+
+
 class People:
     """Replaces and restores; several threads may use it.
 
@@ -131,11 +135,17 @@ class People:
             self._in_place[mark] = {**told, "account": {"homePage": HOME_PAGE, "name": f"{key}.{number}"}}
 
     def replaced(self, node: Any) -> Any:
-        """A copy with keys in place of people, all of whom :meth:`learn` has met."""
+        """A copy with keys in place of people.
+
+        Raises:
+            Unmet: :meth:`learn` is to meet somebody first.
+        """
         if isinstance(node, list):
             return [self.replaced(x) if isinstance(x, (dict, list)) else x for x in node]
         if _is_person(node):
-            in_place, members = self._in_place[_mark(node)], node.get("member")
+            in_place, members = self._in_place.get(_mark(node)), node.get("member")
+            if in_place is None:
+                raise Unmet
             if members is None and "member" not in node:
                 return in_place
             return {**in_place, "member": self.replaced(members) if isinstance(members, (dict, list)) else members}

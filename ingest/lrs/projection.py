@@ -11,8 +11,9 @@ import msgspec
 from ingest.events import parse_time
 from ingest.events.profile import VERB
 from ingest.events.statement import DocumentDeleted, DocumentStored
+from ingest.lrs.facets import facts_of
 from ingest.lrs.formats import microseconds
-from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Enrolment, Record, SeenEvent
+from ingest.lrs.index import Document, DocumentChange, DocumentPlace, Enrolment, Record, Said, SeenEvent
 from ingest.lrs.meaning import enrolment_said
 from ingest.lrs.rules import BadStatement, check_statement
 
@@ -91,7 +92,8 @@ def _about_statements(partition: int, offset: int, event: _Envelope) -> Record:
         statement = _stored.decode(event.payload).statement
         check_statement(statement)
         enrolment = _opened_by(statement, event.learner_key)
-        return Record(partition, offset, programme, _microseconds(statement["stored"]), statement, enrolment=enrolment)
+        said = Said(facts_of(statement), msgspec.json.encode(statement))
+        return Record(partition, offset, programme, _microseconds(statement["stored"]), said, enrolment=enrolment)
     if event.event_type == "xapi.document_stored":
         stored = _document.decode(event.payload)
         content = b64decode(stored.content, validate=True)

@@ -11,15 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from types import MappingProxyType
+from traceback import format_tb
 from typing import Any
 
-from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Slice
+from ingest.log.port import EventLog, LogReader, NewRecord, Placed
 from ingest.lrs.formats import stored_text
 from ingest.lrs.index import Document, DocumentPlace, Record, SeenEvent, StatementIndex
 from ingest.lrs.people import People
 from ingest.lrs.projection import record_of
-from ingest.lrs.writes import DocumentWrite, EventsWrite, Pending, StatementsWrite, Write
+from ingest.lrs.writes import DocumentWrite, EventsWrite, Pending, Planned, StatementsWrite, Write
 
 __all__ = ["REMEMBERED_DAYS", "Store", "TooBusy", "catch_up", "records_behind"]
 
@@ -51,6 +51,7 @@ class Store:
         self._reader = log.reader(lambda partition: index.positions().get(partition, 0))
         self._last_us = 0
         self._waiting: queue.Queue[Write | None] = queue.Queue(_WAITING)
+        self._put_off: list[Write] = []
         self._oldest_us: int | None = None
         #: What the index has seen, by partition, unless others may have written or something failed.
         self._positions: dict[int, int] = {}
@@ -96,6 +97,8 @@ class Store:
         return self._waiting.qsize()
 
     def _submit(self, command: Write) -> None:
+        # Here, where nobody else waits for it, if everybody in it is known.
+        command.prepare(self.people)
         # From now on it runs: a client who hangs up cannot take it back.
         command.result.set_running_or_notify_cancel()
         try:
@@ -127,21 +130,29 @@ class Store:
         return records_behind(self.log, self.index)
 
     def _write(self) -> None:
-        while self._is_open:
-            command = self._waiting.get()
-            if command is None:
-                return
-            self._oldest_us = time.time_ns() // 1000
-            try:
-                self._commit([command, *self._waiting_now(_TOGETHER - 1)])
-            finally:
-                self._oldest_us = None
+        while self._write_next():
+            pass
 
-    def _waiting_now(self, most: int) -> list[Write]:
+    def _write_next(self) -> bool:
+        """Write what waits, or comes; False where nothing will. What was written is held no longer than this takes."""
+        if not self._is_open and not self._put_off:
+            return False
+        first = self._put_off or self._waiting_now(1, wait=True)
+        self._put_off = []
+        if not first:
+            return False
+        self._oldest_us = time.time_ns() // 1000
+        try:
+            self._commit([*first, *self._waiting_now(_TOGETHER - len(first))])
+        finally:
+            self._oldest_us = None
+        return True
+
+    def _waiting_now(self, most: int, *, wait: bool = False) -> list[Write]:
         found: list[Write] = []
         while len(found) < most and self._is_open:
             try:
-                command = self._waiting.get_nowait()
+                command = self._waiting.get(block=wait)
             except queue.Empty:
                 break
             if command is None:
@@ -156,22 +167,21 @@ class Store:
             with self.index.exclusive() as others_wrote:
                 if len(commands) < _SOME:
                     # While others wrote, more came: a commit costs as much as some dozens of small requests.
-                    late = self._waiting_now(_SOME - len(commands))
-                    commands += late
-                    self._prepare(late)
+                    for late in self._waiting_now(_SOME - len(commands)):
+                        # Nobody is made to wait until the vault has met somebody.
+                        (commands if late.prepare(self.people) else self._put_off).append(late)
                 self._commit_alone(commands, others_wrote=others_wrote)
         except Exception as error:  # the index cannot be reached: who was not told yet is
-            for command in commands:
-                if not command.result.done():
-                    command.result.set_exception(error)
+            _refuse([command for command in commands if not command.result.done()], error)
 
     def _prepare(self, commands: Sequence[Write]) -> None:
-        self.people.learn(thing for c in commands for thing in c.people())
-        for command in commands:
+        strangers = [command for command in commands if not command.prepare(self.people)]
+        self.people.learn(thing for c in strangers for thing in c.people())
+        for command in strangers:
             command.prepare(self.people)
 
     def _commit_alone(self, commands: Sequence[Write], *, others_wrote: bool) -> None:
-        pending, records, planned = Pending(self), [], []
+        pending, planned, accepted = Pending(self), [], []
         try:
             if others_wrote or self._is_behind:
                 self._is_behind = True
@@ -180,41 +190,37 @@ class Store:
             # Others may have appended, and have ended before it was in the index.
             self._catch_up()
         except Exception as error:  # nothing was written: all of them are told
-            for command in commands:
-                command.result.set_exception(error)
+            _refuse(commands, error)
             return
         for command in commands:
             try:
-                records += command.plan(pending)
-                planned.append(command)
+                planned += command.plan(pending)
+                accepted.append(command)
             except Exception as error:  # this one is refused; the others go on
-                command.result.set_exception(error)
+                _refuse([command], error)
         try:
-            if records:
-                self._apply(records, self.log.append(records), pending.said)
+            if planned:
+                self._apply(planned, self.log.append([one.record for one in planned]))
         except Exception as error:  # it may be in the log or not: all of them are told, and may send it again
             self._is_behind = True
-            for command in planned:
-                command.result.set_exception(error)
+            _refuse(accepted, error)
             return
-        for command in planned:
+        for command in accepted:
             command.done()
 
-    def _apply(self, records: Sequence[NewRecord], placed: Sequence[Placed], said: Mapping[bytes, Record]) -> None:
+    def _apply(self, planned: Sequence[Planned], placed: Sequence[Placed]) -> None:
         """Bring what was appended just now into the index; it is read again only where something of others is between."""
         positions = dict(self._positions)
         for partition, offset, _ in placed:
             if positions.get(partition, 0) != offset:
-                self._catch_up(said)
+                self._catch_up()
                 return
             positions[partition] = offset + 1
         since = _remembered_since()
-        self.index.apply(
-            [_record(p, o, one.value, at, since, said) for one, (p, o, at) in zip(records, placed, strict=True)]
-        )
+        self.index.apply([_placed(one, *where, since) for one, where in zip(planned, placed, strict=True)])
         self._positions = positions
 
-    def _catch_up(self, said: Mapping[bytes, Record] = MappingProxyType({})) -> None:
+    def _catch_up(self) -> None:
         """Bring the index up to the log's end."""
         ends = self.log.end_offsets()
         if all(self._positions.get(p, 0) >= end for p, end in ends.items()):
@@ -223,7 +229,7 @@ class Store:
         self._is_behind = True
         for partition in ends:
             self._reader.seek(partition, self._positions.get(partition, 0))
-        _follow(self.log, self.index, self._reader, said=said)
+        _follow(self.log, self.index, self._reader)
         self._positions = dict(self.index.positions())
         self._is_behind = False
 
@@ -232,6 +238,18 @@ class Store:
         self._waiting.put(None)
         self._writer.join()
         self._reader.close()
+
+
+def _refuse(commands: Sequence[Write], error: Exception) -> None:
+    """Tell them.
+
+    Where it was raised is kept as text: as frames it would hold the commands, which hold it, and so all that was sent until
+    the next collection of cycles.
+    """
+    error.add_note("".join(format_tb(error.__traceback__)))
+    error.with_traceback(None)
+    for command in commands:
+        command.result.set_exception(error)
 
 
 def catch_up(log: EventLog, index: StatementIndex, report: Callable[[int], None] = lambda records: None) -> int:
@@ -247,38 +265,29 @@ def records_behind(log: EventLog, index: StatementIndex) -> int:
 
 
 def _follow(
-    log: EventLog, index: StatementIndex, reader: LogReader, report: Callable[[int], None] = lambda records: None,
-    *, said: Mapping[bytes, Record] = MappingProxyType({}),
-) -> int:  # fmt: skip
+    log: EventLog, index: StatementIndex, reader: LogReader, report: Callable[[int], None] = lambda records: None
+) -> int:
     """Apply what ``reader`` gives up to where the log ends now."""
     applied, ends = 0, log.end_offsets()
     while any(index.positions().get(p, 0) < end for p, end in ends.items()):
-        records = _records(reader.poll(_POLL_RECORDS, _POLL_BYTES, 5.0), said)
+        since = _remembered_since()
+        records = [
+            record_of(piece.partition, offset, value, recorded_us, since)
+            for piece in reader.poll(_POLL_RECORDS, _POLL_BYTES, 5.0)
+            for offset, value, recorded_us in zip(piece.offsets, piece.values, piece.recorded_at_us, strict=True)
+        ]
         index.apply(records)
         applied += len(records)
         report(len(records))
     return applied
 
 
-def _records(slices: Sequence[Slice], said: Mapping[bytes, Record]) -> list[Record]:
-    since = _remembered_since()
-    return [
-        _record(piece.partition, offset, value, recorded, since, said)
-        for piece in slices
-        for offset, value, recorded in zip(piece.offsets, piece.values, piece.recorded_at_us, strict=True)
-    ]
-
-
-def _record(
-    partition: int, offset: int, value: bytes | None, recorded_us: int, since_us: int, said: Mapping[bytes, Record]
-) -> Record:
-    known = said.get(value or b"")
-    if known is None:
-        return record_of(partition, offset, value, recorded_us, since_us)
-    if known.event is not None:
-        seen = SeenEvent(known.event.event_id, known.event.digest, recorded_us)
-        return Record(partition, offset, known.programme_id, event=seen)
-    return Record(partition, offset, known.programme_id, known.stored_us, known.statement, known.body, known.facts)
+def _placed(one: Planned, partition: int, offset: int, recorded_us: int, since_us: int) -> Record:
+    means = one.means
+    if means is None:
+        return record_of(partition, offset, one.record.value, recorded_us, since_us)
+    event = means.event and SeenEvent(means.event.event_id, means.event.digest, recorded_us)
+    return Record(partition, offset, means.programme_id, means.stored_us, means.statement, event=event)
 
 
 def _remembered_since() -> int:

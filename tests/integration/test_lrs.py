@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import gc
 import gzip
 import hashlib
 import json
 import queue
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.events import Refusal, validate
+from ingest.events.validation import MAX_RECORD_BYTES
 from ingest.lrs.http import Limits
 from ingest.lrs.index import Query
 from ingest.lrs.index_postgres import PostgresIndex
@@ -26,6 +31,7 @@ from ingest.lrs.index_sql import SqlIndex
 from ingest.lrs.index_sqlite import SqliteIndex
 from ingest.lrs.rules import VOIDED
 from ingest.lrs.store import catch_up
+from ingest.lrs.writes import StatementsWrite
 from tests import samples
 from tests.lrs_help import ALICE, STATEMENT, Lrs
 
@@ -458,6 +464,24 @@ def test_who_has_no_key_is_told_so(lrs: Lrs) -> None:
     assert secret.encode() not in (lrs.folder / "keys.sqlite").read_bytes()
 
 
+def test_of_many_requests_with_a_new_secret_one_pays_for_the_hash(lrs: Lrs, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+    verify = lrs.keys._hasher.verify
+
+    class Hasher:
+        def verify(self, known: str, secret: str) -> bool:
+            hashed.append(secret)
+            time.sleep(0.1)
+            return verify(known, secret)
+
+    key, wrong = lrs.key("all"), "Basic " + base64.b64encode(b"xq-0:wrong").decode()
+    monkeypatch.setattr(lrs.keys, "_hasher", Hasher())
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda own: lrs.ask("GET", "statements", key=own).status_code, [key, wrong] * 8))
+    assert answers == [200, 401] * 8
+    assert len(hashed) == 1
+
+
 # -- bodies that mean harm
 
 
@@ -512,6 +536,43 @@ def test_somebody_known_is_not_forgotten_beside_somebody_new(lrs: Lrs, monkeypat
     lrs.post(STATEMENT, said(actor=BOB))
     lrs.post(STATEMENT, said(actor={"mbox": "mailto:carol@example.org"}))
     assert [s["actor"] for s in lrs.statements(agent=json.dumps(ALICE))] == [ALICE, ALICE]
+
+
+def test_nothing_that_was_sent_stays_when_it_was_refused(lrs: Lrs) -> None:
+    kept = said(id=str(uuid4()))
+    lrs.post(kept)
+    gc.collect()
+    gc.disable()
+    try:
+        refused = {
+            409: kept | {"verb": {"id": "http://example.org/verbs/other"}},
+            413: said(id=str(uuid4()), result={"response": "x" * MAX_RECORD_BYTES}),
+        }
+        for status, statement in refused.items():
+            assert lrs.ask("POST", "statements", json=statement).status_code == status
+        # Held by a cycle, they would be there until it is collected, however large they are.
+        ends = time.monotonic() + 10
+        while held := [one.ids for one in gc.get_objects() if isinstance(one, StatementsWrite)]:
+            assert time.monotonic() < ends, held
+            time.sleep(0.05)
+    finally:
+        gc.enable()
+
+
+def test_who_is_known_is_written_before_who_is_new_and_came_meanwhile(lrs: Lrs) -> None:
+    lrs.post(STATEMENT)
+    authority = {"objectType": "Agent", **ALICE}
+    index = lrs.index
+    assert isinstance(index, SqliteIndex | PostgresIndex)
+    other = PostgresIndex(index._url) if isinstance(index, PostgresIndex) else SqliteIndex(index._path)
+    with closing(other), other.exclusive():
+        futures = [lrs.store.put("p", [STATEMENT], authority, "1.0.0")]
+        while lrs.store.waiting():
+            time.sleep(0.01)
+        # The first one waits for its turn.
+        futures += [lrs.store.put("p", [said(actor=actor)], authority, "1.0.0") for actor in (BOB, ALICE)]
+    first, new, known = [future.result(10)[0] for future in futures]
+    assert [s["id"] for s in lrs.statements()][:3] == [new, known, first]
 
 
 def test_a_client_who_hangs_up_takes_nothing_back(lrs: Lrs) -> None:

@@ -7,6 +7,7 @@ import copy
 import string
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,15 +15,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ingest.events import Envelope, parse_time, validate
+from ingest.events.validation import EARLIEST
 from ingest.identity import Vault
 from ingest.lrs import strict_json
 from ingest.lrs.compare import same_statement
 from ingest.lrs.facets import Facet, facets_of
-from ingest.lrs.formats import instant
+from ingest.lrs.formats import instant, moment, stored_text
 from ingest.lrs.http.multipart import Part, boundary_of, join_parts, split_parts
 from ingest.lrs.http.requests import Refused
 from ingest.lrs.people import HOME_PAGE, People
+from ingest.lrs.projection import record_of
 from ingest.lrs.rules import VOIDED, BadStatement, check_statement
+from ingest.lrs.writes import Pending, StatementsWrite
 
 _words = st.text(alphabet=string.ascii_letters + string.digits + "天水é", min_size=1, max_size=12)
 _iris = st.builds(
@@ -253,6 +258,61 @@ def test_with_keys_in_place_of_people_a_statement_is_valid_names_nobody_and_come
         if isinstance(node, dict) and node.get("objectType", "Agent") in ("Agent", "Group"):
             assert not {"mbox", "mbox_sha1sum", "openid"} & set(node)
             assert node.get("account", {}).get("homePage", HOME_PAGE) == HOME_PAGE
+
+
+class _Nothing:
+    """An index without statements, whose learners have the enrolments that it is given."""
+
+    def __init__(self, enrolments: frozenset[str]) -> None:
+        self._enrolments = enrolments
+
+    def statements(self, programme_id: str, ids: list[str]) -> dict[str, Any]:
+        return {}
+
+    def enrolments(self, programme_id: str, learner_keys: list[str]) -> dict[str, frozenset[str]]:
+        return dict.fromkeys(learner_keys, self._enrolments)
+
+
+_AUTHORITY = {"objectType": "Agent", "account": {"homePage": "http://example.org", "name": "key"}}
+
+
+@settings(max_examples=200, deadline=None)
+@given(_statements, st.sampled_from([(), ("one",), ("one", "other")]), st.booleans())
+def test_what_is_planned_is_what_the_log_gives(
+    people: People, statement: dict[str, Any], enrolments: tuple[str, ...], may_open: bool
+) -> None:
+    stored_us = 1_600_000_000_000_000
+    store: Any = SimpleNamespace(index=_Nothing(frozenset(enrolments)), people=people, next_stored_us=lambda: stored_us)
+    # The first is from before our days, and the last runs ahead of the clock.
+    for timestamp in ("1970-01-01T00:00:00Z", None, statement.get("timestamp"), "2999-01-01T00:00:00Z"):
+        told = {k: v for k, v in statement.items() if k != "timestamp"}
+        if timestamp is not None:
+            told["timestamp"] = timestamp
+        write = StatementsWrite("p", [told], _AUTHORITY, "2.0.0", may_open)
+        if not write.prepare(people):
+            people.learn(write.people())
+            assert write.prepare(people)
+        *opening, planned = write.plan(Pending(store))[: 2 if may_open else 1]
+        if planned.means is None:
+            # A voiding's second record, or nothing before it.
+            continue
+        assert record_of(-1, -1, planned.record.value) == planned.means
+        event = validate(planned.record.value, moment(stored_us))
+        assert isinstance(event, Envelope)
+        said = event.payload["statement"]
+        assert said["stored"] == stored_text(stored_us)
+        at = instant(told["timestamp"]) if timestamp is not None else moment(stored_us)
+        assert instant(said["timestamp"]) == at
+        assert parse_time(event.occurred_at) == (at if EARLIEST < at <= moment(stored_us) else moment(stored_us))
+        assert people.restored(said) == {
+            **told, "id": write.ids[0], "version": told.get("version", "2.0.0"), "authority": _AUTHORITY,
+            "timestamp": said["timestamp"], "stored": said["stored"],
+        }  # fmt: skip
+        if opening:
+            assert isinstance(validate(opening[0].record.value, moment(stored_us)), Envelope)
+            assert event.payload["enrolment_id"] not in enrolments
+        else:
+            assert event.payload.get("enrolment_id") == (enrolments[0] if len(enrolments) == 1 else None)
 
 
 def _everything(node: Any) -> Iterator[Any]:

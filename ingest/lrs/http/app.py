@@ -312,6 +312,9 @@ async def _durable(future: Future[Any]) -> Any:
         raise Refused(409, "a statement of that id says something else") from None
     except TooLarge as error:
         raise Refused(413, str(error)) from None
+    finally:
+        # An error holds this frame; holding what holds the error, it would stay, with all that was sent, until cycles are collected.
+        del future
 
 
 def _refusal(refused: Refused) -> Answer:
