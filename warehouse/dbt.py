@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -75,7 +76,7 @@ def read_manifest(cache: Path) -> dict[str, Any]:
         BuildFailed: dbt cannot read the project.
     """
     work = cache / project_digest()[:16]
-    file = work / "target" / "manifest.json"
+    file = work / "target" / _MANIFEST
     if not file.exists():
         shutil.rmtree(cache, ignore_errors=True)
         done = run_dbt(["parse"], build_file=work / "unused.duckdb", work=work, memory="1GB")
@@ -87,7 +88,9 @@ def read_manifest(cache: Path) -> dict[str, Any]:
 
 def grown_marts(work: Path) -> set[str]:
     """The marts of the last run that are kept by touched enrolment: the incremental ones that have one."""
-    manifest = json.loads((work / "target" / "manifest.json").read_text(encoding="utf-8"))
+    kept = _kept(_MANIFEST)
+    file = kept if kept.exists() else work / "target" / _MANIFEST
+    manifest = json.loads(file.read_text(encoding="utf-8"))
     return {
         node["alias"]
         for node in manifest["nodes"].values()
@@ -125,6 +128,8 @@ def run_dbt(
     env = {"XUEQING_BUILD_MEMORY": memory}
     if build_file != work / _BUILD_FILE:
         env["XUEQING_BUILD_FILE"] = str(build_file)
+    if arguments[0] == "build" and _kept(_MANIFEST).exists():
+        arguments = ["--no-write-json", *arguments]  # it would be written twice, which takes a second
     command = [sys.executable, "-c", _DBT, *dbt_arguments(arguments, work)]
     with _parsed(work / "target"):
         return run_logged(command, env, work, report, meanwhile)
@@ -133,24 +138,37 @@ def run_dbt(
 #: As in profiles.yml, in the working directory.
 _BUILD_FILE = "candidate.duckdb"
 _PARSED = "partial_parse.msgpack"
+_MANIFEST = "manifest.json"
+
+
+def _kept(name: str) -> Path:
+    """Where a file that dbt makes of this project is kept for the next run, in whatever folder that is."""
+    return platformdirs.user_cache_path("xueqing") / "dbt" / f"{project_digest()[:16]}.{name}"
 
 
 @contextlib.contextmanager
 def _parsed(target: Path) -> Iterator[None]:
-    """Let dbt find what it made of this project when it last read it (3 s), in whatever folder that was.
+    """Let dbt find what it made of this project when it last read it (3 s).
 
     dbt itself looks whether it may be used, and reads the project anew if not.
     """
-    kept = platformdirs.user_cache_path("xueqing") / "dbt" / f"{project_digest()[:16]}.msgpack"
+    kept = _kept(_PARSED)
     if kept.exists() and not (target / _PARSED).exists():
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(kept, target / _PARSED)
+    started = time.time()
     yield
-    if not kept.exists() and (target / _PARSED).exists():
-        with contextlib.suppress(OSError):  # a home that may not be written to: then it is read each time
+    for name in (_PARSED, _MANIFEST):
+        _keep(target / name, _kept(name), started)
+
+
+def _keep(file: Path, kept: Path, started: float) -> None:
+    # One that is older may be of another state of the project.
+    if not kept.exists() and file.exists() and file.stat().st_mtime >= started:
+        with contextlib.suppress(OSError):  # a home that may not be written to: then it is made each time
             kept.parent.mkdir(parents=True, exist_ok=True)
             beside = kept.with_suffix(f".{os.getpid()}")
-            shutil.copyfile(target / _PARSED, beside)
+            shutil.copyfile(file, beside)
             os.replace(beside, kept)
 
 

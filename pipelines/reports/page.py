@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import altair as alt
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pipelines.reports.figures import count_text, percent
@@ -19,6 +18,8 @@ _FONT = "system-ui, 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-s
 
 def trend_svg(report: StatusReport, language: str) -> str:
     """The login, study and pass rates by day as SVG; told apart by dash as well as by colour."""
+    import altair as alt  # 0.7 s to import; only charts need it
+
     w = words(language)
     names = {"login": w["login"], "study": w["study"], "passed": w["pass"]}
     shown = [p for p in report.trend if p.on <= report.as_of and p.cell.participating]

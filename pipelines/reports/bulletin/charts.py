@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-
-import altair as alt
+from typing import TYPE_CHECKING
 
 from pipelines.reports.bulletin.model import TrendPoint
 from pipelines.reports.figures import percent
+
+if TYPE_CHECKING:
+    import altair as alt
 
 __all__ = ["configured", "county_trends_svg", "funnel_svg", "lines_svg", "pace_svg", "svg_of"]
 
@@ -42,6 +44,8 @@ def configured(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
 
 def _days(data: str, ticks: int) -> alt.Axis:
     """An axis of dates; over more than a year it says which year."""
+    import altair as alt  # 0.7 s to import; only charts need it
+
     days = [date.fromisoformat(row["on"]) for row in json.loads(data)]
     is_long = bool(days) and (max(days) - min(days)).days > 366
     return alt.Axis(format="%Y-%m" if is_long else "%m-%d", labelAngle=0, tickCount=ticks)
@@ -52,6 +56,8 @@ def _percent(point: TrendPoint) -> float:
 
 
 def _series(labels: Sequence[str]) -> dict[str, object]:
+    import altair as alt  # 0.7 s to import; only charts need it
+
     many = len(labels)
     return {
         "color": alt.Color("series:N", sort=list(labels), scale=alt.Scale(domain=list(labels), range=(_COLOURS * many)[:many])),
@@ -82,6 +88,8 @@ def lines_svg(points: Sequence[TrendPoint], indicators: Mapping[str, str], *, ax
 # Editions of a bulletin share their charts: a county's public one has those of its restricted one.
 @lru_cache(maxsize=64)
 def _lines(data: str, series: tuple[str, ...], axis: str) -> str:
+    import altair as alt  # 0.7 s to import; only charts need it
+
     chart = (
         alt.Chart(alt.Data(values=json.loads(data)))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2.5)
@@ -114,6 +122,8 @@ def county_trends_svg(
 
 @lru_cache(maxsize=64)
 def _facets(data: str, counties: tuple[str, ...], series: tuple[str, ...], axis: str) -> str:
+    import altair as alt  # 0.7 s to import; only charts need it
+
     chart = (
         alt.Chart(alt.Data(values=json.loads(data)))  # type: ignore[no-untyped-call]
         .mark_line(strokeWidth=2)
@@ -130,6 +140,8 @@ def _facets(data: str, counties: tuple[str, ...], series: tuple[str, ...], axis:
 
 def funnel_svg(steps: Sequence[tuple[str, int]]) -> str:
     """How many remain from step to step, as bars with their counts."""
+    import altair as alt  # 0.7 s to import; only charts need it
+
     data = [{"step": label, "count": n, "text": f"{n:,}", "place": i} for i, (label, n) in enumerate(steps)]
     base = alt.Chart(alt.Data(values=data)).encode(  # type: ignore[no-untyped-call]
         y=alt.Y(

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
-
 from pipelines.reports.bulletin.charts import configured, svg_of
 from pipelines.reports.figures import clean_text
 
@@ -40,6 +38,8 @@ def diverging_svg(bars: Sequence[Bar], levels: Sequence[str], neutral: int | Non
         axis: what the horizontal axis shows.
         counted: how many answered, with ``{n}``.
     """
+    import altair as alt  # 0.7 s to import; only charts need it
+
     middle = neutral if neutral is not None else len(levels) / 2 - 0.5
     against = [i for i in range(len(levels)) if i < middle]
     favour = [i for i in range(len(levels)) if i > middle]
