@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +31,15 @@ class Raw:
     @property
     def arrival(self) -> tuple[int, int, int]:
         return (self.recorded_at_us, self.partition, self.offset)
+
+    @cached_property
+    def body(self) -> Any:
+        """The record as JSON.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return json.loads(self.value)
 
 
 @dataclass
@@ -107,6 +117,7 @@ class Oracle:
     versions: list[tuple[date, Rules]]
     standing: Standing = field(default_factory=Standing)
     by_enrolment: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
+    _known: dict[tuple[str, date], dict[str, tuple[int, Fraction]]] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -125,7 +136,7 @@ class Oracle:
             if recorded_before is not None and recorded >= recorded_before:
                 continue
             try:
-                body = json.loads(raw.value)
+                body = raw.body
             except ValueError:
                 continue
             if not isinstance(body, dict) or body.get("programme_id") != programme_id:
@@ -160,8 +171,8 @@ class Oracle:
     def status(self, day: date) -> dict[Cell, tuple[int, ...]]:
         """(breakdown, its places) → COUNTS, empty cells left out."""
         cells: dict[Cell, Counter[str]] = defaultdict(Counter)
-        for events in self.by_enrolment.values():
-            state = self._enrolment(events, day)
+        for enrolment, events in self.by_enrolment.items():
+            state = self._enrolment(enrolment, events, day)
             if state is None:
                 continue
             place, flags = state
@@ -169,7 +180,7 @@ class Oracle:
                 cells[breakdown, *(place.get(part) for part in parts)].update(flags)
         return {cell: found for cell, c in cells.items() if any(found := tuple(c[n] for n in COUNTS))}
 
-    def _enrolment(self, events: list[Event], day: date) -> tuple[dict[str, Any], Counter[str]] | None:
+    def _enrolment(self, enrolment: str, events: list[Event], day: date) -> tuple[dict[str, Any], Counter[str]] | None:
         rules = self.rules_on(day)
         standing = [e for e in events if e.stands(day)]
         placings = [e for e in standing if e.body["event_type"] in ("enrolment.opened", "enrolment.transferred")]
@@ -187,7 +198,7 @@ class Oracle:
             flags["called_up"] = 1
         if taking and max(taking, key=lambda e: e.order).body["event_type"] == "enrolment.opened":
             flags["participating"] = 1
-        amounts = self._amounts(standing, rules)
+        amounts = self._amounts(enrolment, day)
         met = {name: self._meets(row, amounts) for name, row in rules.indicators.items() if row["activity"]}
         met |= {"participation": bool(flags["participating"]), "pass": self._passes(amounts, rules)}
         met["pass_of_studied"] = met["pass"]
@@ -205,7 +216,7 @@ class Oracle:
         for enrolment, events in self.by_enrolment.items():
             if min(e.on for e in events if e.body["event_type"] == "enrolment.opened") > day:
                 continue
-            amounts = self._amounts([e for e in events if e.stands(day)], rules)
+            amounts = self._amounts(enrolment, day)
             cards = {c["component"]: self._component(c, amounts) for c in rules.components}
             stages = {}
             for c in rules.components:
@@ -226,66 +237,71 @@ class Oracle:
 
     def amounts_of(self, enrolment: str, day: date) -> dict[str, Fraction]:
         """Activity → how much of it an enrolment has at the end of a date."""
-        found = self._amounts([e for e in self.by_enrolment[enrolment] if e.stands(day)], self.rules_on(day))
-        return {activity: quantity for activity, (_, quantity) in found.items()}
+        return {activity: quantity for activity, (_, quantity) in self._amounts(enrolment, day).items()}
 
     def rules_on(self, day: date) -> Rules:
         """The definitions that apply to a date."""
         return [rules for start, rules in self.versions if start <= day][-1]
 
-    def _amounts(self, standing: list[Event], rules: Rules) -> dict[str, tuple[int, Fraction]]:
+    def _amounts(self, enrolment: str, day: date) -> dict[str, tuple[int, Fraction]]:
         """activity → (how many events, how much)."""
-        found: dict[str, list[Fraction]] = defaultdict(list)
-        decided: dict[tuple[str, str], list[tuple[Any, Fraction]]] = defaultdict(list)
+        if (enrolment, day) not in self._known:
+            standing = [e for e in self.by_enrolment[enrolment] if e.stands(day)]
+            self._known[enrolment, day] = self._added_up(standing, self.rules_on(day))
+        return self._known[enrolment, day]
+
+    @staticmethod
+    def _added_up(standing: list[Event], rules: Rules) -> dict[str, tuple[int, Fraction]]:
+        # In thousandths, of which all quantities are whole numbers.
+        found: dict[str, list[int]] = defaultdict(list)
+        decided: dict[tuple[str, str], list[tuple[Any, int]]] = defaultdict(list)
         published = {e.payload["post_id"] for e in standing if e.body["event_type"] == "post.published"}
         for e in standing:
             p, kind = e.payload, e.body["event_type"]
             match kind:
                 case "session.started":
-                    found["session"].append(Fraction(1))
+                    found["session"].append(1000)
                 case "video.watched":
                     seconds = p["watched_s"] if "watched_s" in p else p["seconds"]
                     found["video"].append(_thousandths(seconds))
                 case "text.read":
                     found["text"].append(_thousandths(p["read_s"]))
                 case "content.accessed":
-                    found["content"].append(Fraction(p["click_count"]))
+                    found["content"].append(1000 * p["click_count"])
                 case (
                     "journal.published" | "peer_review.submitted" | "assignment.submitted" | "resource.shared"
                     | "diagnostic.submitted" | "outcome.submitted" | "award.granted" | "journal.featured" | "assignment.featured"
                 ):  # fmt: skip
-                    found[_PLAIN[kind]].append(Fraction(1))
+                    found[_PLAIN[kind]].append(1000)
                 case "course.selected" | "course.deselected":
-                    decided["course_selected", p["course_id"]].append(
-                        (e.order, Fraction(int(kind == "course.selected")))
-                    )
+                    decided["course_selected", p["course_id"]].append((e.order, 1000 * (kind == "course.selected")))
                 case "post.published":
-                    value = Fraction(0 if p.get("is_effective") is False else 1)
+                    value = 0 if p.get("is_effective") is False else 1000
                     decided["effective_post", p["post_id"]].append(((0, *e.order), value))
                 case "post.judged" | "post.voided":
                     if p["post_id"] in published:
-                        value = Fraction(int(kind == "post.judged" and p["is_effective"]))
+                        value = 1000 * (kind == "post.judged" and p["is_effective"])
                         rank = 1 if kind == "post.judged" else 2
                         decided["effective_post", p["post_id"]].append(((rank, *e.order), value))
                 case "assignment.graded":
                     if p["is_final"]:
-                        value = Fraction(int(p["grade"] >= rules.pass_grade))
+                        value = 1000 * (p["grade"] >= rules.pass_grade)
                         decided["assignment_passed", p["assignment_id"]].append((e.order, value))
                         weighted = Decimal(str(p["grade"])) * Decimal(str(p.get("weight_pct") or 0)) / 100
                         decided["weighted_grade", p["assignment_id"]].append((e.order, _thousandths(weighted)))
                 case "practice.awarded":
-                    found["practice_awarded"].append(Fraction(1))
+                    found["practice_awarded"].append(1000)
                     decided["practice_points", ""].append((e.order, _thousandths(p["points"])))
                 case "outcome.approved":
                     decided["outcome_points", ""].append((e.order, _thousandths(p["points"])))
                 case "outcome.rejected":
-                    decided["outcome_points", ""].append((e.order, Fraction(0)))
+                    decided["outcome_points", ""].append((e.order, 0))
                 case "result.recorded":
-                    value = Fraction(int(p["result"] in rules.passing))
+                    value = 1000 * (p["result"] in rules.passing)
                     decided["result_passed", ""].append((e.order, value))
         for (activity, _), decisions in decided.items():
             found[activity].append(max(decisions)[1])
-        return {activity: (len(values), sum(values, Fraction(0))) for activity, values in found.items()}
+        return {activity: (len(values), Fraction(sum(values), 1000)) for activity, values in found.items()}
 
     @staticmethod
     def _sum(names: str, measure: str, amounts: dict[str, tuple[int, Fraction]]) -> Fraction:
@@ -294,14 +310,14 @@ class Oracle:
 
     def _meets(self, indicator: dict[str, str], amounts: dict[str, tuple[int, Fraction]]) -> bool:
         total = self._sum(indicator["activity"], indicator["measure"], amounts)
-        threshold = Fraction(indicator["threshold"])
+        threshold = _exact(indicator["threshold"])
         return total > threshold if indicator["operator"] == ">" else total >= threshold
 
     def _component(self, c: dict[str, str], amounts: dict[str, tuple[int, Fraction]]) -> tuple[Any, ...]:
         """What was achieved, points, things to do for full points, clipped or not."""
         achieved = max(Fraction(0), self._sum(c["activity"], c["measure"], amounts))
-        target = Fraction(c["target"]) * Fraction(c["unit_size"])
-        most = Fraction(c["max_points"])
+        target = _exact(c["target"]) * _exact(c["unit_size"])
+        most = _exact(c["max_points"])
         goal = target
         match c["scoring"]:
             case "linear" | "weighted_assessments":
@@ -311,7 +327,7 @@ class Oracle:
             case _:
                 exact = most if achieved >= target else Fraction(0)
         points = (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal("0.000001"), ROUND_HALF_UP)
-        left = max(Fraction(0), goal - achieved) / Fraction(c["unit_size"])
+        left = max(Fraction(0), goal - achieved) / _exact(c["unit_size"])
         todo = int((Decimal(left.numerator) / Decimal(left.denominator)).to_integral_value(ROUND_CEILING))
         return achieved, points, todo, c["scoring"].startswith("awarded") and achieved > most
 
@@ -330,8 +346,12 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def _thousandths(value: float | Decimal) -> Fraction:
-    return Fraction(str(Decimal(str(value)).quantize(Decimal("0.001"), ROUND_HALF_UP)))
+_exact = cache(Fraction)
+
+
+@cache
+def _thousandths(value: float | Decimal) -> int:
+    return int(Decimal(str(value)).quantize(Decimal("0.001"), ROUND_HALF_UP).scaleb(3))
 
 
 def _content(body: dict[str, Any]) -> str:

@@ -18,17 +18,9 @@ from typer.testing import CliRunner
 from ingest.events import catalogue
 from pipelines.cli import app
 from tests import samples
+from tests.command_line import xueqing
 
 GOOD = samples.golden_event(catalogue()["enrolment.opened", 1])
-
-
-def xueqing(home: Path, *arguments: str, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("XUEQING_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments], env=clean | {"XUEQING_HOME": str(home), "COLUMNS": "160", **env},
-        input=stdin, capture_output=True, timeout=120,
-    )  # fmt: skip
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def test_quarantined_records_are_listed_mended_and_replayed(tmp_path: Path) -> None:
@@ -323,7 +315,17 @@ def test_an_audit_is_told_written_and_fails_where_something_cannot_be(tmp_path: 
 
 def test_a_command_begins_without_what_it_does_not_need() -> None:
     """Each of these takes half a second or more to import."""
-    heavy = ("dagster", "great_expectations", "pandas", "pyspark", "scipy.stats", "statsmodels", "typst", "vl_convert")
+    heavy = (
+        "altair",
+        "dagster",
+        "great_expectations",
+        "pandas",
+        "pyspark",
+        "scipy.stats",
+        "statsmodels",
+        "typst",
+        "vl_convert",
+    )
     code = f"import sys, pipelines.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr

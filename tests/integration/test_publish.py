@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -40,19 +41,33 @@ print(reads, len(builds))
 """
 
 
-@pytest.fixture
-def small(packs: dict[str, Pack], tmp_path: Path) -> Iterator[tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]]]:
-    log, lake = SqliteLog(tmp_path / "log.sqlite"), Lake(str(tmp_path / "lake"))
+@pytest.fixture(scope="module")
+def built(packs: dict[str, Pack], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A place, and what stands there at first: a build of half of the events, and the lake with the others, too."""
+    home, kept = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("kept") / "home"
+    lake = Lake(str(home / "lake"))
     (simulation,) = simulate(packs["tianshui-2017"], fraction=0.01, faults=True)
-    log.append(simulation.records[: len(simulation.records) // 2])
-    Sink(log, lake).run()
-    warehouse = Warehouse(tmp_path / "warehouse")
-    reference = reference_tables(packs)
-    warehouse.build(lake, reference)
-    log.append(simulation.records[len(simulation.records) // 2 :])
-    Sink(log, lake).run()
-    yield log, lake, warehouse, reference
-    log.close()
+    half = len(simulation.records) // 2
+    with SqliteLog(home / "log.sqlite") as log:
+        log.append(simulation.records[:half])
+        Sink(log, lake).run()
+        Warehouse(home / "warehouse").build(lake, reference_tables(packs))
+        log.append(simulation.records[half:])
+        Sink(log, lake).run()
+    shutil.copytree(home, kept)
+    return home, kept
+
+
+@pytest.fixture
+def small(
+    built: tuple[Path, Path], packs: dict[str, Pack]
+) -> Iterator[tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]]]:
+    home, kept = built
+    # In the same place each time: builds write down where they found what.
+    shutil.rmtree(home)
+    shutil.copytree(kept, home)
+    with SqliteLog(home / "log.sqlite") as log:
+        yield log, Lake(str(home / "lake")), Warehouse(home / "warehouse"), reference_tables(packs)
 
 
 def test_readers_in_other_processes_go_on_through_builds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import statistics
@@ -281,6 +282,9 @@ def test_the_simplest_correction_is_the_likeliest_slip_that_resolves_most() -> N
 
 # -- whole reports
 
+#: Invented reports that each of two tests looks through: a thousand for a change of the rules, fewer in the suite.
+REPORTS = int(os.environ.get("XUEQING_REPORTS", "200"))
+
 
 class Report:
     """A consistent report about invented counties, printed as reports are."""
@@ -353,7 +357,7 @@ class Report:
 
 
 def test_consistent_reports_have_no_error() -> None:
-    for seed in range(1_000):
+    for seed in range(REPORTS):
         report = Report(seed)
         errors = audit(report.figures, report.relations).errors
         assert not errors, (seed, [(s.rule, s.figures, s.verdict.arithmetic.en) for s in errors])
@@ -361,7 +365,7 @@ def test_consistent_reports_have_no_error() -> None:
 
 def test_one_figure_changed_is_found_where_arithmetic_can_tell() -> None:
     chance, told, missed = random.Random(11), 0, []
-    for seed in range(1_000):
+    for seed in range(REPORTS):
         report = Report(seed)
         name = chance.choice(list(report.figures))
         changed = chance.choice([p for _, p in slips(report.figures[name].printed)])
@@ -373,7 +377,7 @@ def test_one_figure_changed_is_found_where_arithmetic_can_tell() -> None:
         tied = {n for s in errors for n in s.figures}
         if name not in tied:
             missed.append((seed, name))
-    assert told > 500
+    assert told > REPORTS / 2
     assert len(missed) <= 0.05 * told, missed[:9]
 
 
