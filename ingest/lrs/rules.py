@@ -202,6 +202,8 @@ def check_statement(statement: object, version: str = VERSIONS[-1]) -> None:
     _check_said(said, version, "")
     if said.verb["id"] == VOIDED and said.object.get("objectType") != "StatementRef":
         raise BadStatement("object", "of the verb voided: a StatementRef")
+    if said.version is not UNSET and version.startswith("1.") and not said.version.startswith("1."):
+        raise BadStatement("version", "1.0.x, of who speaks xAPI 1.0.3")
     if said.stored is not UNSET:
         _check_time(said.stored, "stored")
     if said.authority is not UNSET:

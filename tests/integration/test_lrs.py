@@ -251,6 +251,8 @@ def test_the_version_header(lrs: Lrs) -> None:
     assert lrs.client.get("/xapi/about").json()["version"][-2:] == ["1.0.3", "2.0.0"]
     agents = [{"objectType": "contextAgent", "agent": BOB}]
     assert lrs.ask("POST", "statements", json=said(context={"contextAgents": agents})).status_code == 400
+    refused = lrs.ask("POST", "statements", json=said(version="2.0.0"))
+    assert (refused.status_code, refused.json()["error"].split(":")[0]) == (400, "version")
     lrs.post(said(context={"contextAgents": agents}), version="2.0.0")
     assert [s["version"] for s in lrs.statements()] == ["2.0.0"]
 
