@@ -11,7 +11,6 @@ import queue
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -38,14 +37,6 @@ from tests.lrs_help import ALICE, STATEMENT, Lrs
 BOB = {"objectType": "Agent", "account": {"homePage": "http://example.org", "name": "bob"}}
 STATE = "activities/state"
 OF_ALICE = {"activityId": "http://example.org/books/1", "agent": json.dumps(ALICE), "stateId": "page"}
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def lrs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lrs]:
-    index = PostgresIndex(request.getfixturevalue("postgres")()) if request.param == "postgres" else None
-    made = Lrs(tmp_path, index=index)
-    yield made
-    made.close()
 
 
 def said(**changes: Any) -> dict[str, Any]:
