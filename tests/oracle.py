@@ -171,8 +171,8 @@ class Oracle:
     def status(self, day: date) -> dict[Cell, tuple[int, ...]]:
         """(breakdown, its places) → COUNTS, empty cells left out."""
         cells: dict[Cell, Counter[str]] = defaultdict(Counter)
-        for enrolment, events in self.by_enrolment.items():
-            state = self._enrolment(enrolment, events, day)
+        for enrolment in self.by_enrolment:
+            state = self._enrolment(enrolment, day)
             if state is None:
                 continue
             place, flags = state
@@ -180,9 +180,9 @@ class Oracle:
                 cells[breakdown, *(place.get(part) for part in parts)].update(flags)
         return {cell: found for cell, c in cells.items() if any(found := tuple(c[n] for n in COUNTS))}
 
-    def _enrolment(self, enrolment: str, events: list[Event], day: date) -> tuple[dict[str, Any], Counter[str]] | None:
+    def _enrolment(self, enrolment: str, day: date) -> tuple[dict[str, Any], Counter[str]] | None:
         rules = self.rules_on(day)
-        standing = [e for e in events if e.stands(day)]
+        standing = [e for e in self.by_enrolment[enrolment] if e.stands(day)]
         placings = [e for e in standing if e.body["event_type"] in ("enrolment.opened", "enrolment.transferred")]
         taking = [e for e in standing if e.body["event_type"] in ("enrolment.opened", "enrolment.withdrawn")]
         opened = [e for e in standing if e.body["event_type"] == "enrolment.opened"]

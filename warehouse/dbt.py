@@ -88,7 +88,7 @@ def read_manifest(cache: Path) -> dict[str, Any]:
 
 def grown_marts(work: Path) -> set[str]:
     """The marts of the last run that are kept by touched enrolment: the incremental ones that have one."""
-    kept = _kept(_MANIFEST)
+    kept = _kept() / _MANIFEST
     file = kept if kept.exists() else work / "target" / _MANIFEST
     manifest = json.loads(file.read_text(encoding="utf-8"))
     return {
@@ -128,10 +128,11 @@ def run_dbt(
     env = {"XUEQING_BUILD_MEMORY": memory}
     if build_file != work / _BUILD_FILE:
         env["XUEQING_BUILD_FILE"] = str(build_file)
-    if arguments[0] == "build" and _kept(_MANIFEST).exists():
+    kept = _kept()
+    if arguments[0] == "build" and (kept / _MANIFEST).exists():
         arguments = ["--no-write-json", *arguments]  # it would be written twice, which takes a second
     command = [sys.executable, "-c", _DBT, *dbt_arguments(arguments, work)]
-    with _parsed(work / "target"):
+    with _parsed(work / "target", kept):
         return run_logged(command, env, work, report, meanwhile)
 
 
@@ -141,35 +142,34 @@ _PARSED = "partial_parse.msgpack"
 _MANIFEST = "manifest.json"
 
 
-def _kept(name: str) -> Path:
-    """Where a file that dbt makes of this project is kept for the next run, in whatever folder that is."""
-    return platformdirs.user_cache_path("xueqing") / "dbt" / f"{project_digest()[:16]}.{name}"
+def _kept() -> Path:
+    """The folder that keeps what dbt makes of this project for the next run, wherever that works."""
+    return platformdirs.user_cache_path("xueqing") / "dbt" / project_digest()[:16]
 
 
 @contextlib.contextmanager
-def _parsed(target: Path) -> Iterator[None]:
+def _parsed(target: Path, kept: Path) -> Iterator[None]:
     """Let dbt find what it made of this project when it last read it (3 s).
 
     dbt itself looks whether it may be used, and reads the project anew if not.
     """
-    kept = _kept(_PARSED)
-    if kept.exists() and not (target / _PARSED).exists():
+    if (kept / _PARSED).exists() and not (target / _PARSED).exists():
         target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(kept, target / _PARSED)
+        shutil.copyfile(kept / _PARSED, target / _PARSED)
     started = time.time()
     yield
     for name in (_PARSED, _MANIFEST):
-        _keep(target / name, _kept(name), started)
+        _keep(target / name, kept, started)
 
 
 def _keep(file: Path, kept: Path, started: float) -> None:
     # One that is older may be of another state of the project.
-    if not kept.exists() and file.exists() and file.stat().st_mtime >= started:
+    if not (kept / file.name).exists() and file.exists() and file.stat().st_mtime >= started:
         with contextlib.suppress(OSError):  # a home that may not be written to: then it is made each time
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            beside = kept.with_suffix(f".{os.getpid()}")
+            kept.mkdir(parents=True, exist_ok=True)
+            beside = kept / f"{file.name}.{os.getpid()}"
             shutil.copyfile(file, beside)
-            os.replace(beside, kept)
+            os.replace(beside, kept / file.name)
 
 
 #: Imports first, then waits for the word that the file is ready; without it there is nothing to do. At the end the file is

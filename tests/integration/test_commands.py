@@ -316,16 +316,8 @@ def test_an_audit_is_told_written_and_fails_where_something_cannot_be(tmp_path: 
 def test_a_command_begins_without_what_it_does_not_need() -> None:
     """Each of these takes half a second or more to import."""
     heavy = (
-        "altair",
-        "dagster",
-        "great_expectations",
-        "pandas",
-        "pyspark",
-        "scipy.stats",
-        "statsmodels",
-        "typst",
-        "vl_convert",
-    )
+        "altair", "dagster", "great_expectations", "pandas", "pyspark", "scipy.stats", "statsmodels", "typst", "vl_convert",
+    )  # fmt: skip
     code = f"import sys, pipelines.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
