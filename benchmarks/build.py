@@ -1,8 +1,9 @@
-"""Speed of the build: ``python -m benchmarks.build [--scale 1 9 46] [--spark 1]`` (about 1.09 million events a cohort).
+"""Speed of the build: ``python -m benchmarks.build [--scale 1 9 46] [--small 300] [--spark 1]`` (about 1.09 million events a cohort).
 
 For each scale, in a process of its own: simulates into a lake, builds, checks and publishes, answers the same questions
 with hand-written DuckDB SQL over the same files (and checks that the answers are equal), builds again after each of three
-times 100,000 further events, and asks the published file. With ``--spark`` the same build on Spark in local mode, too, up to that scale.
+times 100,000 further events and of three times a few, in the process that has built before, as ``xueqing build --follow`` does, and
+asks the published file. With ``--spark`` the same build on Spark in local mode, too, up to that scale.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,14 +28,14 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.machine import describe
-from ingest.definitions import reference_tables
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import find_packs
+from ingest.programmes.folders import find_packs
+from ingest.programmes.reference import reference_tables
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from pipelines.quality import QualityGate
-from pipelines.survey.estimates import survey_estimates
+from pipelines.steps.surveys import survey_estimates
 from warehouse.build import BuildOptions, BuildReport, SparkOptions, Warehouse
 from warehouse.lake import Lake
 from warehouse.query import connect
@@ -43,14 +45,22 @@ BY_HAND = (Path(__file__).parent / "by_hand.sql").read_text(encoding="utf-8")
 COMPARED = f"""
 select count(*), count(*) filter ({
     " or ".join(
-        f"status.{name} is distinct from published.{name}_count"
+        f"status.{name} is distinct from published.{name}"
         for name in (
             "participating", "login", "study", "pass", "course_study", "diagnostic", "selection", "workshop",
             "assignment_submission", "assignment_pass", "resource_submission", "school_based", "excellent",
         )
     )
 })
-from published.marts.rpt_status as published
+from (
+    pivot (
+        select dates.programme_id, dates.as_of_on, cells.*, spells.indicator, spells.numerator_count
+        from published.marts.dim_dates as dates
+        inner join published.marts.dim_cells as cells on dates.programme_id = cells.programme_id
+        inner join published.marts.fct_cell_spells as spells
+            on cells.cell_number = spells.cell_number and dates.as_of_on >= spells.valid_from_on and dates.as_of_on < spells.valid_to_on
+    ) on indicator using max(numerator_count)
+) as published
 left join status
     on status.on_day = published.as_of_on and status.breakdown = published.breakdown
         and status.county is not distinct from published.county_id
@@ -62,11 +72,19 @@ where published.programme_id = 'tianshui-2017'
 """  # fmt: skip
 #: What the last records of the last cohort stand for: what came in after the first build, in so many updates.
 FURTHER, UPDATES = 100_000, 3
+#: Events of a small update, unless told otherwise; so many are held back for them in all.
+FEW, MOST_FEW = 300, 30_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=int, nargs="+", default=[1, 9])
+    parser.add_argument(
+        "--small",
+        type=int,
+        default=FEW,
+        help=f"events of a small update, at most {MOST_FEW // UPDATES:,}; 0: none is made",
+    )
     parser.add_argument(
         "--spark", type=int, default=0, help="up to this scale also build on Spark, local[2] (the extra spark, Java 17)"
     )
@@ -77,11 +95,13 @@ def main() -> None:
     )
     parser.add_argument("--step", choices=["fill", "measure"], help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if not 0 <= options.small <= MOST_FEW // UPDATES:
+        parser.error(f"--small: 0 to {MOST_FEW // UPDATES}")
     if options.step == "fill":
         fill(options.folder, options.scale[0])
         return
     if options.step == "measure":
-        print(json.dumps(measure(options.folder, spark=options.scale[0] <= options.spark)))
+        print(json.dumps(measure(options.folder, small=options.small, spark=options.scale[0] <= options.spark)))
         return
     with tempfile.TemporaryDirectory() as name:
         results = []
@@ -91,8 +111,8 @@ def main() -> None:
             command = [sys.executable, "-m", "benchmarks.build", "--scale", str(scale), "--folder", str(folder)]
             # A process of its own: what filling needs is not the build's memory.
             subprocess.run([*command, "--step", "fill"], check=True)
-            spark = ["--spark", str(options.spark)]
-            done = subprocess.run([*command, "--step", "measure", *spark], stdout=subprocess.PIPE, check=True)
+            more = ["--small", str(options.small), "--spark", str(options.spark)]
+            done = subprocess.run([*command, "--step", "measure", *more], stdout=subprocess.PIPE, check=True)
             results.append(json.loads(done.stdout))
     report(results)
 
@@ -105,7 +125,7 @@ def fill(folder: Path, scale: int) -> None:
     with SqliteLog(folder / "log.sqlite") as log:
         parts = simulate(find_packs()["tianshui-2017"], scale=scale)
         for part in track(parts, "Simulate", total=scale, console=Console(stderr=True)):
-            kept = FURTHER * UPDATES
+            kept = FURTHER * UPDATES + MOST_FEW
             records, held = held + part.records[:-kept], part.records[-kept:]
             append(log, records)
         with SqliteLog(folder / "further.sqlite", partitions=1) as further:
@@ -129,7 +149,7 @@ def sink(log: SqliteLog, lake: Lake) -> None:
 
 def held_back(folder: Path) -> list[NewRecord]:
     with SqliteLog(folder / "further.sqlite") as further, further.reader(lambda partition: 0) as reader:
-        (piece,) = reader.poll(FURTHER * UPDATES, 1 << 34, 0)
+        (piece,) = reader.poll(FURTHER * UPDATES + MOST_FEW, 1 << 34, 0)
     return [  # the log does not tell keys; any will do, staging orders by recorded time
         NewRecord(str(offset).encode(), value or b"", recorded)
         for offset, recorded, value in zip(piece.offsets, piece.recorded_at_us, piece.values, strict=True)
@@ -158,7 +178,7 @@ def bytes_of(*paths: Path) -> int:
     return sum(f.stat().st_size for path in paths for f in ([path] if path.is_file() else path.rglob("*.parquet")))
 
 
-def measure(folder: Path, *, spark: bool) -> dict[str, Any]:
+def measure(folder: Path, *, small: int, spark: bool) -> dict[str, Any]:
     """Measure over a lake that was filled; seconds, megabytes and bytes by name."""
     (folder / "filled").unlink()  # the update adds to it
     reference = reference_tables(find_packs())
@@ -180,14 +200,18 @@ def measure(folder: Path, *, spark: bool) -> dict[str, Any]:
         found["published_bytes"] = bytes_of(warehouse.published)
         files = [f.removeprefix("file://") for f in lake.snapshot().files]
         found["hand_s"] = by_hand(files, warehouse.published, folder / "spill")
-        held = held_back(folder)
-        updates = []
-        for start in range(0, len(held), FURTHER):
-            append(log, held[start : start + FURTHER])
+        held = iter(held_back(folder))
+
+        def update(count: int) -> BuildReport:
+            append(log, list(islice(held, count)))
             sink(log, lake)
-            updates.append(warehouse.build(lake, reference, gate=judge, estimate=estimate))
-    found["update_s"] = sorted(update.seconds for update in updates)
-    found["update_slow"] = slowest(updates[-1])
+            return warehouse.build(lake, reference, gate=judge, estimate=estimate)
+
+        for name, count in (("update", FURTHER), ("small", small)):
+            updates = [update(count) for _ in range(UPDATES if count else 0)]
+            found[f"{name}_s"] = sorted(done.seconds for done in updates)
+            found[f"{name}_slow"] = slowest(updates[-1]) if updates else ""
+    found["small"] = small
     for name, query in (
         ("status_ms", "select * from rpt_status where programme_id = 'tianshui-2017' and as_of_on = ?"),
         ("indicators_ms", "select * from rpt_indicators where as_of_on = ?"),
@@ -228,9 +252,18 @@ def report(results: list[dict[str, Any]]) -> None:
             f"build after 100,000 further events: median (and all) of {UPDATES}",
             lambda r: f"{median(r['update_s']):.1f} s ({', '.join(f'{s:.1f}' for s in r['update_s'])})",
         ),
+        ("that ÷ by hand", lambda r: f"{median(r['update_s']) / r['hand_s']:.2f}"),
         ("`rpt_status` for a date, from the published file", lambda r: f"{r['status_ms']:.0f} ms"),
         ("`rpt_indicators` for a date: every indicator of every cell", lambda r: f"{r['indicators_ms']:.0f} ms"),
     ]
+    if few := results[0]["small"]:
+        rows += [
+            (
+                f"build after {few:,} further events: median (and all) of {UPDATES}",
+                lambda r: f"{median(r['small_s']):.1f} s ({', '.join(f'{s:.1f}' for s in r['small_s'])})",
+            ),
+            ("that ÷ by hand", lambda r: f"{median(r['small_s']) / r['hand_s']:.2f}"),
+        ]
     if "spark_s" in results[0]:
         rows.append(
             ("the same build on Spark, `local[2]`", lambda r: f"{r['spark_s']:.0f} s" if "spark_s" in r else "")
@@ -242,6 +275,8 @@ def report(results: list[dict[str, Any]]) -> None:
         print(f"| {label} | " + " | ".join(cell(r) for r in results) + " |")
     for r in results:
         print(f"\n{r['events']:,} events, slowest: {r['slow']}\nOf the update: {r['update_slow']}")
+        if r["small"]:
+            print(f"Of the small update: {r['small_slow']}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from benchmarks.machine import describe
 from ingest.log.kafka import KafkaLog
 from ingest.log.port import EventLog, NewRecord, partition_for
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import find_packs
+from ingest.programmes.folders import find_packs
 from ingest.sink import Sink, SinkOptions
 from ingest.sources.simulate import simulate
 from tests.kafka_broker import Broker, start_broker

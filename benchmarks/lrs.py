@@ -21,7 +21,7 @@ import time
 import urllib.request
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from itertools import pairwise
 from multiprocessing import get_context
@@ -33,7 +33,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.machine import describe
-from ingest.lrs.keys import Keys
+from benchmarks.wire import Pair, answered, request
+from ingest.lrs.access.keys import Keys
 
 PORT, PROGRAMME = 8197, "tianshui-2017"
 LEARNERS, VIDEOS = 6_983, 429
@@ -63,28 +64,37 @@ def main() -> None:
 
 
 @contextmanager
-def started(processes: int = 1, home: Path | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes], int]]:
-    """A server on a home, or a fresh one: a key's credentials, the process, its port."""
+def started(
+    processes: int = 1,
+    home: Path | None = None,
+    port: int = PORT,
+    *,
+    size: bool = True,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, subprocess.Popen[bytes], int]]:
+    """A server on a home, or a fresh one: a key's credentials, the process, its port. At the end the ``size`` of the files is printed."""
     with tempfile.TemporaryDirectory() if home is None else nullcontext(str(home)) as name:
         with closing(Keys(Path(name) / "keys.sqlite")) as keys:
             key, secret = keys.create(PROGRAMME, ["all"])
-        command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(PORT), "--processes", str(processes)]
-        server = subprocess.Popen(command, env={**os.environ, "XUEQING_HOME": name}, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", str(port), "--processes", str(processes)]
+        environment = {**os.environ, "XUEQING_HOME": name, **(settings or {})}
+        server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         try:
-            wait()
+            wait(f"http://127.0.0.1:{port}/ready")
             time.sleep(1 if processes == 1 else 3)  # until the last of them listens, too
-            yield b64encode(f"{key.key_id}:{secret}".encode()).decode(), server, PORT
+            yield b64encode(f"{key.key_id}:{secret}".encode()).decode(), server, port
         finally:
             server.terminate()
             server.wait(60)
-            size = sum(f.stat().st_size for f in Path(name).glob("*.sqlite*"))
-            print(f"| log, index and vault on the disk | {size / 1e6:,.0f} MB |")
+            if size:
+                taken = sum(f.stat().st_size for f in Path(name).glob("*.sqlite*"))
+                print(f"| log, index and vault on the disk | {taken / 1e6:,.0f} MB |")
 
 
-def wait() -> None:
+def wait(ready: str) -> None:
     for _ in range(600):
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/ready", timeout=5).close()
+            urllib.request.urlopen(ready, timeout=5).close()
             return
         except OSError:
             time.sleep(0.1)
@@ -117,24 +127,24 @@ def measure(own: str, statements: int, singles: int, connections: int) -> None:
         )
 
 
-def agent(chance: random.Random) -> dict[str, Any]:
-    return learner(chance.randrange(LEARNERS))
+def agent(chance: random.Random, learners: int = LEARNERS) -> dict[str, Any]:
+    return learner(chance.randrange(learners))
 
 
 def learner(number: int) -> dict[str, Any]:
     return {"objectType": "Agent", "account": {"homePage": "http://example.org", "name": f"simulated-{number}"}}
 
 
-def video(chance: random.Random) -> str:
-    return f"http://example.org/videos/{chance.randrange(VIDEOS)}"
+def video(chance: random.Random, videos: int = VIDEOS) -> str:
+    return f"http://example.org/videos/{chance.randrange(videos)}"
 
 
-def statement(chance: random.Random) -> dict[str, Any]:
+def statement(chance: random.Random, learners: int = LEARNERS, videos: int = VIDEOS) -> dict[str, Any]:
     return {
-        "id": str(uuid.UUID(int=chance.getrandbits(128), version=4)), "actor": agent(chance),
+        "id": str(uuid.UUID(int=chance.getrandbits(128), version=4)), "actor": agent(chance, learners),
         "verb": {"id": chance.choice(VERBS), "display": {"en-US": "watched"}}, "timestamp": "2017-10-12T08:30:00.123Z",
         "object": {
-            "objectType": "Activity", "id": video(chance),
+            "objectType": "Activity", "id": video(chance, videos),
             "definition": {"type": "https://w3id.org/xapi/video/activity-type/video", "name": {"zh-CN": "课程"}},
         },
         "result": {"extensions": {"https://w3id.org/xapi/video/extensions/time": round(chance.random() * 900, 3)}},
@@ -143,15 +153,6 @@ def statement(chance: random.Random) -> dict[str, Any]:
             "contextActivities": {"parent": [{"id": "http://example.org/course", "objectType": "Activity"}]},
         },
     }  # fmt: skip
-
-
-def request(own: str, method: str, path: str, body: object = None) -> bytes:
-    content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
-    head = (
-        f"{method} {path if path.startswith('/') else f'/xapi/{path}'} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {own}\r\nX-Experience-API-Version: 2.0.0\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    return head.encode() + content
 
 
 async def sent(requests: list[bytes], connections: int) -> tuple[float, list[float]]:
@@ -226,7 +227,7 @@ def _hold(own: str, first: int, end: int, opened: Barrier, told: Queue[list[floa
     chance = random.Random(first)
     about = request(own, "GET", "about")
 
-    async def one(number: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def one(number: int) -> Pair:
         pair = await asyncio.open_connection("127.0.0.1", PORT, local_addr=(local(number), 0), limit=4_096)
         await answered(pair, about)
         return pair
@@ -246,17 +247,6 @@ def _hold(own: str, first: int, end: int, opened: Barrier, told: Queue[list[floa
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     told.put(asyncio.run(held()))
-
-
-async def answered(pair: tuple[asyncio.StreamReader, asyncio.StreamWriter], body: bytes) -> float:
-    """Seconds until a 200 has come, whole."""
-    reader, writer = pair
-    began = time.perf_counter()
-    writer.write(body)
-    head = await reader.readuntil(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200"), head
-    await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
-    return time.perf_counter() - began
 
 
 def local(number: int) -> str:

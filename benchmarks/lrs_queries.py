@@ -20,13 +20,14 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from benchmarks.lrs import LEARNERS, PROGRAMME, VERBS, agent, learner, request, sent, started, statement, video
+from benchmarks.lrs import LEARNERS, PROGRAMME, VERBS, agent, learner, sent, started, statement, video
 from benchmarks.machine import describe
-from ingest.lrs.facets import facts_of
-from ingest.lrs.formats import stored_text
-from ingest.lrs.index import Record, Said
-from ingest.lrs.index_sqlite import SqliteIndex
-from ingest.lrs.people import People
+from benchmarks.wire import request
+from ingest.lrs.index.port import Record, Said
+from ingest.lrs.index.sqlite import SqliteIndex
+from ingest.lrs.standard.facets import facts_of
+from ingest.lrs.standard.formats import stored_text
+from ingest.lrs.writing.people import People
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 

@@ -22,13 +22,14 @@ from rich.progress import track
 
 from benchmarks.build import append, sink
 from benchmarks.machine import describe
-from ingest.definitions import reference_tables
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import find_packs
+from ingest.programmes.folders import find_packs
+from ingest.programmes.reference import reference_tables
 from ingest.sources.simulate import simulate
+from pipelines.reading.bulletin import read_bulletin
+from pipelines.reading.calendar import calendar
 from pipelines.reports.bulletin.compose import compose
 from pipelines.reports.bulletin.editions import county_edition
-from pipelines.reports.bulletin.read import calendar, read_bulletin
 from pipelines.reports.bulletin.sealing import issue
 from pipelines.reports.document.html import render_html
 from warehouse.build import Warehouse

@@ -6,47 +6,47 @@ environment, streams and exit status.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
-_SERVER = multiprocessing.get_context("forkserver")
+from warehouse.warm import fork, prepare
 
 
-def _run(folder: str, arguments: tuple[str, ...], env: dict[str, str]) -> None:
-    for number, name in enumerate(("in", "out", "err")):
-        file = os.open(f"{folder}/{name}", os.O_RDWR | os.O_CREAT)
-        os.dup2(file, number)
-        os.close(file)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115  (multiprocessing leaves it closed)
-    os.environ.clear()
-    os.environ.update(env)
+def run(arguments: Sequence[str]) -> None:
+    """What the process does."""
     sys.argv = ["xueqing", *arguments]
     from pipelines.cli import main
     from pipelines.console import errors, output
 
     # Made when they were imported, where another width may have been set.
-    output.width = errors.width = int(env["COLUMNS"])
+    output.width = errors.width = int(os.environ["COLUMNS"])
     main()
 
 
 def xueqing(home: Path, *arguments: str, stdin: bytes = b"", **env: str) -> CompletedProcess[str]:
     """Run a command on a home, to its end."""
-    _SERVER.set_forkserver_preload(["pipelines.cli", "great_expectations"])
+    prepare("pipelines.cli", "great_expectations")
     clean = {k: v for k, v in os.environ.items() if not k.startswith("XUEQING_")}
     clean |= {"XUEQING_HOME": str(home), "COLUMNS": "160", **env}
     with tempfile.TemporaryDirectory() as folder:
-        streams = {name: Path(folder, name) for name in ("in", "out", "err")}
-        streams["in"].write_bytes(stdin)
-        process = _SERVER.Process(target=_run, args=(folder, arguments, clean))
-        process.start()
-        process.join(120)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise TimeoutError(f"xueqing {' '.join(arguments)}: {streams['err'].read_text()}")
-        out, err = (streams[name].read_text(encoding="utf-8") for name in ("out", "err"))
-    return CompletedProcess(["xueqing", *arguments], process.exitcode, out, err)
+        paths = [Path(folder, name) for name in ("in", "out", "err")]
+        paths[0].write_bytes(stdin)
+        files = [os.open(path, os.O_RDWR | os.O_CREAT) for path in paths]
+        process = fork(
+            "tests.command_line:run", arguments, cwd=Path.cwd(), env=clean, files=(files[0], files[1], files[2])
+        )
+        for file in files:
+            os.close(file)
+        try:
+            code = process.wait(120)
+        except TimeoutError:
+            process.terminate(signal.SIGKILL)
+            process.wait()
+            raise TimeoutError(f"xueqing {' '.join(arguments)}: {paths[2].read_text()}") from None
+        out, err = (path.read_text(encoding="utf-8") for path in paths[1:])
+    return CompletedProcess(["xueqing", *arguments], code, out, err)

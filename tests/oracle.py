@@ -6,19 +6,34 @@ Reads raw records; answers who takes part, has logged in, studied and passed at 
 from __future__ import annotations
 
 import csv
+import gc
 import itertools
 import json
 import tomllib
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cache, cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without looking for cycles, in a million dictionaries of JSON that have none: neither now nor ever after."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @dataclass
@@ -42,25 +57,46 @@ class Raw:
         return json.loads(self.value)
 
 
-@dataclass
+@dataclass(slots=True)
 class Event:
     raw: Raw
     body: dict[str, Any]
+    kind: str
+    payload: dict[str, Any]
     on: date
-    recorded_on: date
     at: datetime
-    voided_on: date | None = None
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        return self.body["payload"]  # type: ignore[no-any-return]
+    #: The dates on which it ceases to count and counts again, by turns.
+    turns: list[date] = field(default_factory=list)
 
     @property
     def order(self) -> tuple[Any, ...]:
         return (self.at, *self.raw.arrival)
 
     def stands(self, day: date) -> bool:
-        return self.on <= day and (self.voided_on is None or max(self.voided_on, self.on) > day)
+        return self.on <= day and sum(turn <= day for turn in self.turns) % 2 == 0
+
+
+class Enrolment:
+    """The events of one, told apart: most only add up, and of those it is enough to know the sums at the end of a date."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    @cached_property
+    def others(self) -> list[Event]:
+        """What is not just added up: it decides something, or was taken back."""
+        return [e for e in self.events if not _only_adds(e)]
+
+    @cached_property
+    def added(self) -> dict[str, tuple[list[date], list[int]]]:
+        """Activity → the dates of its events, and how much they are with all before them, in thousandths."""
+        found: dict[str, tuple[list[date], list[int]]] = defaultdict(lambda: ([], [0]))
+        for e in sorted(filter(_only_adds, self.events), key=attrgetter("on")):
+            activity, amount = _added(e)
+            days, sums = found[activity]
+            days.append(e.on)
+            sums.append(sums[-1] + amount)
+        return dict(found)
 
 
 #: Breakdown → the places whose values make a cell.
@@ -78,13 +114,9 @@ BREAKDOWNS: dict[str, tuple[str, ...]] = {
         for a, b in itertools.combinations(("county_id", "subject_id", "school_stage", "tier", "gender"), 2)
     },
 }
-#: Everything that a cell counts.
-COUNTS = (
-    "called_up", "participating", "participation", "registration", "login", "study", "course_study", "diagnostic", "selection",
-    "workshop", "assignment_submission", "assignment_pass", "resource_submission", "school_based", "pass", "pass_of_studied",
-    "excellent",
-)  # fmt: skip
 Cell = tuple[str | None, ...]
+#: Activity → how many events, and how much in thousandths, of which all quantities are whole numbers.
+Amounts = dict[str, tuple[int, int]]
 
 
 class Rules:
@@ -99,6 +131,10 @@ class Rules:
             self.components = list(csv.DictReader(file))
         with (folder / "indicators.csv").open(encoding="utf-8") as file:
             self.indicators = {r["indicator"]: r for r in csv.DictReader(file)}
+        self.breakdowns = dict(BREAKDOWNS)
+        if (folder / "breakdowns.csv").exists():
+            with (folder / "breakdowns.csv").open(encoding="utf-8") as file:
+                self.breakdowns |= {r["breakdown"]: tuple(r["dimensions"].split("|")) for r in csv.DictReader(file)}
         with (folder / "counties.csv").open(encoding="utf-8") as file:
             self.counties = {r["county_id"]: r for r in csv.DictReader(file)}
 
@@ -109,6 +145,7 @@ class Standing:
     repeats: int = 0
     conflicts: int = 0
     waiting: int = 0
+    set_aside: int = 0
 
 
 @dataclass
@@ -116,10 +153,12 @@ class Oracle:
     rules: Rules
     versions: list[tuple[date, Rules]]
     standing: Standing = field(default_factory=Standing)
-    by_enrolment: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
-    _known: dict[tuple[str, date], dict[str, tuple[int, Fraction]]] = field(default_factory=dict)
+    named: list[Event] = field(default_factory=list)
+    by_enrolment: dict[str, Enrolment] = field(default_factory=lambda: defaultdict(Enrolment))
+    _known: dict[tuple[str, date], Amounts] = field(default_factory=dict)
 
     @classmethod
+    @uncollected()
     def read(
         cls,
         records: Iterable[Raw],
@@ -131,9 +170,9 @@ class Oracle:
     ) -> Oracle:
         oracle = cls(rules, [(date.min, rules), *later])
         events: dict[str, Event] = {}
-        for raw in sorted(records, key=lambda r: r.arrival):
-            recorded = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=raw.recorded_at_us)
-            if recorded_before is not None and recorded >= recorded_before:
+        when = cache(lambda text: _when(text, rules.zone))
+        for raw in sorted(records, key=attrgetter("recorded_at_us", "partition", "offset")):
+            if recorded_before is not None and _recorded(raw) >= recorded_before:
                 continue
             try:
                 body = raw.body
@@ -148,45 +187,67 @@ class Oracle:
                 else:
                     oracle.standing.conflicts += 1
                 continue
-            at = datetime.fromisoformat(body["occurred_at"]).astimezone(UTC)
-            events[body["event_id"]] = Event(
-                raw, body, at.astimezone(rules.zone).date(), recorded.astimezone(rules.zone).date(), at
-            )
+            at, on = when(body["occurred_at"])
+            events[body["event_id"]] = Event(raw, body, body["event_type"], body["payload"], on, at)
+        for event_id, words in _words(events).items():
+            if event_id in events:
+                is_void = False
+                # What is said last on a day holds at its end.
+                for day, takes_away in {_recorded(raw).astimezone(rules.zone).date(): t for raw, t in words}.items():
+                    if takes_away != is_void:
+                        is_void = takes_away
+                        events[event_id].turns.append(day)
+        learners = defaultdict(set)
+        for e in events.values():
+            if e.kind == "enrolment.opened":
+                learners[e.payload["enrolment_id"]].add(e.body["learner_key"])
         for event in events.values():
-            if event.body["event_type"] == "event.voided":
-                target = events.get(event.payload["voided_event_id"])
-                if target is not None and (target.voided_on is None or event.recorded_on < target.voided_on):
-                    target.voided_on = event.recorded_on
-        opened = {e.payload["enrolment_id"] for e in events.values() if e.body["event_type"] == "enrolment.opened"}
-        for event in events.values():
+            if event.kind == "group.named":
+                oracle.named.append(event)
             enrolment = event.payload.get("enrolment_id")
-            if enrolment is None or enrolment in opened:
+            learner = event.body.get("learner_key")
+            if enrolment in learners and learner is not None and learner not in learners[enrolment]:
+                oracle.standing.set_aside += 1
+            elif enrolment is None or enrolment in learners:
                 oracle.standing.counted += 1
                 if enrolment is not None:
-                    oracle.by_enrolment[enrolment].append(event)
+                    oracle.by_enrolment[enrolment].events.append(event)
             else:
                 oracle.standing.waiting += 1
         return oracle
 
-    def status(self, day: date) -> dict[Cell, tuple[int, ...]]:
-        """(breakdown, its places) → COUNTS, empty cells left out."""
+    def names(self, day: date) -> dict[tuple[str, str], tuple[str, str, str | None]]:
+        """(kind, id) → how a school, class or workshop is called on a date, in both languages, and its county; of the named ones."""
+        found = {}
+        for group in {(e.payload["kind"], e.payload["group_id"]) for e in self.named}:
+            its = [e for e in self.named if (e.payload["kind"], e.payload["group_id"]) == group]
+            first = min(e.on for e in its)
+            # The first name holds before its date, too.
+            standing = [e for e in its if e.stands(max(day, first))]
+            if standing:
+                p = max(standing, key=lambda e: (e.on, *e.order)).payload
+                found[group] = (p["label_zh"], p.get("label_en") or p["label_zh"], p.get("county_id"))
+        return found
+
+    def status(self, day: date) -> dict[Cell, Counter[str]]:
+        """(breakdown, its places) → how many are in each whole group and meet each indicator; empty cells are left out."""
         cells: dict[Cell, Counter[str]] = defaultdict(Counter)
         for enrolment in self.by_enrolment:
             state = self._enrolment(enrolment, day)
             if state is None:
                 continue
             place, flags = state
-            for breakdown, parts in BREAKDOWNS.items():
+            for breakdown, parts in self.rules.breakdowns.items():
                 cells[breakdown, *(place.get(part) for part in parts)].update(flags)
-        return {cell: found for cell, c in cells.items() if any(found := tuple(c[n] for n in COUNTS))}
+        return {cell: found for cell, counts in cells.items() if (found := +counts)}
 
     def _enrolment(self, enrolment: str, day: date) -> tuple[dict[str, Any], Counter[str]] | None:
         rules = self.rules_on(day)
-        standing = [e for e in self.by_enrolment[enrolment] if e.stands(day)]
-        placings = [e for e in standing if e.body["event_type"] in ("enrolment.opened", "enrolment.transferred")]
-        taking = [e for e in standing if e.body["event_type"] in ("enrolment.opened", "enrolment.withdrawn")]
-        opened = [e for e in standing if e.body["event_type"] == "enrolment.opened"]
-        tiers = [e for e in standing if e.body["event_type"] in ("diagnostic.submitted", "diagnostic.tier_changed")]
+        standing = [e for e in self.by_enrolment[enrolment].others if e.stands(day)]
+        placings = [e for e in standing if e.kind in ("enrolment.opened", "enrolment.transferred")]
+        taking = [e for e in standing if e.kind in ("enrolment.opened", "enrolment.withdrawn")]
+        opened = [e for e in standing if e.kind == "enrolment.opened"]
+        tiers = [e for e in standing if e.kind in ("diagnostic.submitted", "diagnostic.tier_changed")]
         place = dict(max(placings, key=lambda e: e.order).payload) if placings else {}
         county = self.rules.counties.get(place.get("county_id") or "", {})
         place["city_id"], place["province_id"] = county.get("city_id") or None, county.get("province_id") or None
@@ -196,12 +257,13 @@ class Oracle:
         flags: Counter[str] = Counter()
         if opened and max(opened, key=lambda e: e.order).payload.get("is_called_up", True) in (True, None):
             flags["called_up"] = 1
-        if taking and max(taking, key=lambda e: e.order).body["event_type"] == "enrolment.opened":
+        if taking and max(taking, key=lambda e: e.order).kind == "enrolment.opened":
             flags["participating"] = 1
         amounts = self._amounts(enrolment, day)
         met = {name: self._meets(row, amounts) for name, row in rules.indicators.items() if row["activity"]}
-        met |= {"participation": bool(flags["participating"]), "pass": self._passes(amounts, rules)}
-        met["pass_of_studied"] = met["pass"]
+        standing = {"is_participating": bool(flags["participating"]), "has_passed": self._passes(amounts, rules)}
+        usual = {"participation": "is_participating", "pass": "has_passed", "pass_of_studied": "has_passed"}
+        met |= {n: standing[r["measure"] or usual[n]] for n, r in rules.indicators.items() if not r["activity"]}
         for name, row in rules.indicators.items():
             of, counts = row["denominator"], met[name]
             while of not in ("called_up", "participating"):
@@ -213,8 +275,8 @@ class Oracle:
         """Enrolment → its components, stages and score card at the end of a date."""
         found = {}
         rules = self.rules_on(day)
-        for enrolment, events in self.by_enrolment.items():
-            if min(e.on for e in events if e.body["event_type"] == "enrolment.opened") > day:
+        for enrolment, its in self.by_enrolment.items():
+            if min(e.on for e in its.others if e.kind == "enrolment.opened") > day:
                 continue
             amounts = self._amounts(enrolment, day)
             cards = {c["component"]: self._component(c, amounts) for c in rules.components}
@@ -237,42 +299,36 @@ class Oracle:
 
     def amounts_of(self, enrolment: str, day: date) -> dict[str, Fraction]:
         """Activity → how much of it an enrolment has at the end of a date."""
-        return {activity: quantity for activity, (_, quantity) in self._amounts(enrolment, day).items()}
+        return {activity: Fraction(total, 1000) for activity, (_, total) in self._amounts(enrolment, day).items()}
 
     def rules_on(self, day: date) -> Rules:
         """The definitions that apply to a date."""
         return [rules for start, rules in self.versions if start <= day][-1]
 
-    def _amounts(self, enrolment: str, day: date) -> dict[str, tuple[int, Fraction]]:
-        """activity → (how many events, how much)."""
+    def _amounts(self, enrolment: str, day: date) -> Amounts:
         if (enrolment, day) not in self._known:
-            standing = [e for e in self.by_enrolment[enrolment] if e.stands(day)]
-            self._known[enrolment, day] = self._added_up(standing, self.rules_on(day))
+            self._known[enrolment, day] = self._added_up(self.by_enrolment[enrolment], day, self.rules_on(day))
         return self._known[enrolment, day]
 
     @staticmethod
-    def _added_up(standing: list[Event], rules: Rules) -> dict[str, tuple[int, Fraction]]:
-        # In thousandths, of which all quantities are whole numbers.
-        found: dict[str, list[int]] = defaultdict(list)
+    def _added_up(enrolment: Enrolment, day: date, rules: Rules) -> Amounts:
+        found: Amounts = {}
+        for activity, (days, sums) in enrolment.added.items():
+            if count := bisect_right(days, day):
+                found[activity] = (count, sums[count])
+
+        def add(activity: str, amount: int) -> None:
+            count, total = found.get(activity, (0, 0))
+            found[activity] = (count + 1, total + amount)
+
+        standing = [e for e in enrolment.others if e.stands(day)]
         decided: dict[tuple[str, str], list[tuple[Any, int]]] = defaultdict(list)
-        published = {e.payload["post_id"] for e in standing if e.body["event_type"] == "post.published"}
+        published = {e.payload["post_id"] for e in standing if e.kind == "post.published"}
         for e in standing:
-            p, kind = e.payload, e.body["event_type"]
+            p, kind = e.payload, e.kind
+            if kind in _ADDED:
+                add(*_added(e))
             match kind:
-                case "session.started":
-                    found["session"].append(1000)
-                case "video.watched":
-                    seconds = p["watched_s"] if "watched_s" in p else p["seconds"]
-                    found["video"].append(_thousandths(seconds))
-                case "text.read":
-                    found["text"].append(_thousandths(p["read_s"]))
-                case "content.accessed":
-                    found["content"].append(1000 * p["click_count"])
-                case (
-                    "journal.published" | "peer_review.submitted" | "assignment.submitted" | "resource.shared"
-                    | "diagnostic.submitted" | "outcome.submitted" | "award.granted" | "journal.featured" | "assignment.featured"
-                ):  # fmt: skip
-                    found[_PLAIN[kind]].append(1000)
                 case "course.selected" | "course.deselected":
                     decided["course_selected", p["course_id"]].append((e.order, 1000 * (kind == "course.selected")))
                 case "post.published":
@@ -290,7 +346,7 @@ class Oracle:
                         weighted = Decimal(str(p["grade"])) * Decimal(str(p.get("weight_pct") or 0)) / 100
                         decided["weighted_grade", p["assignment_id"]].append((e.order, _thousandths(weighted)))
                 case "practice.awarded":
-                    found["practice_awarded"].append(1000)
+                    add("practice_awarded", 1000)
                     decided["practice_points", ""].append((e.order, _thousandths(p["points"])))
                 case "outcome.approved":
                     decided["outcome_points", ""].append((e.order, _thousandths(p["points"])))
@@ -300,38 +356,26 @@ class Oracle:
                     value = 1000 * (p["result"] in rules.passing)
                     decided["result_passed", ""].append((e.order, value))
         for (activity, _), decisions in decided.items():
-            found[activity].append(max(decisions)[1])
-        return {activity: (len(values), Fraction(sum(values), 1000)) for activity, values in found.items()}
+            add(activity, max(decisions)[1])
+        return found
 
     @staticmethod
-    def _sum(names: str, measure: str, amounts: dict[str, tuple[int, Fraction]]) -> Fraction:
+    def _sum(names: str, measure: str, amounts: Amounts) -> Fraction:
         at = 0 if measure == "event_count" else 1
-        return sum((Fraction(amounts[n][at]) for n in names.split("|") if n in amounts), Fraction(0))
+        total = sum(amounts[n][at] for n in names.split("|") if n in amounts)
+        return _exact(total, 1 if measure == "event_count" else 1000)
 
-    def _meets(self, indicator: dict[str, str], amounts: dict[str, tuple[int, Fraction]]) -> bool:
+    def _meets(self, indicator: dict[str, str], amounts: Amounts) -> bool:
         total = self._sum(indicator["activity"], indicator["measure"], amounts)
         threshold = _exact(indicator["threshold"])
         return total > threshold if indicator["operator"] == ">" else total >= threshold
 
-    def _component(self, c: dict[str, str], amounts: dict[str, tuple[int, Fraction]]) -> tuple[Any, ...]:
+    def _component(self, c: dict[str, str], amounts: Amounts) -> tuple[Any, ...]:
         """What was achieved, points, things to do for full points, clipped or not."""
-        achieved = max(Fraction(0), self._sum(c["activity"], c["measure"], amounts))
-        target = _exact(c["target"]) * _exact(c["unit_size"])
-        most = _exact(c["max_points"])
-        goal = target
-        match c["scoring"]:
-            case "linear" | "weighted_assessments":
-                exact = most * min(Fraction(1), achieved / target)
-            case "awarded" | "awarded_if_approved":
-                exact, goal = min(achieved, most), most
-            case _:
-                exact = most if achieved >= target else Fraction(0)
-        points = (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal("0.000001"), ROUND_HALF_UP)
-        left = max(Fraction(0), goal - achieved) / _exact(c["unit_size"])
-        todo = int((Decimal(left.numerator) / Decimal(left.denominator)).to_integral_value(ROUND_CEILING))
-        return achieved, points, todo, c["scoring"].startswith("awarded") and achieved > most
+        achieved = max(_exact(0), self._sum(c["activity"], c["measure"], amounts))
+        return _scored(achieved, c["scoring"], c["target"], c["unit_size"], c["max_points"])
 
-    def _passes(self, amounts: dict[str, tuple[int, Fraction]], rules: Rules) -> bool:
+    def _passes(self, amounts: Amounts, rules: Rules) -> bool:
         points: dict[str, Decimal] = defaultdict(Decimal)
         for c in rules.components:
             points[c["stage"]] += self._component(c, amounts)[1]
@@ -339,11 +383,64 @@ class Oracle:
         return all(points[stage] >= least for stage, least in needed.items())
 
 
-_PLAIN = {
+#: What is added up, event by event → the activity that it adds to.
+_ADDED = {
+    "session.started": "session", "video.watched": "video", "text.read": "text", "content.accessed": "content",
     "journal.published": "journal", "peer_review.submitted": "peer_review", "assignment.submitted": "assignment_submitted",
     "resource.shared": "resource", "diagnostic.submitted": "diagnostic", "outcome.submitted": "outcome_submitted",
     "award.granted": "award", "journal.featured": "journal_featured", "assignment.featured": "assignment_featured",
 }  # fmt: skip
+
+
+def _words(events: dict[str, Event]) -> dict[str, list[tuple[Raw, bool]]]:
+    """Event id → what is said of it, in the order in which it takes effect: by which record, and whether it takes the event away.
+
+    A void of the event takes away, a void of that gives back, and so on; each when it and all on its way have been recorded.
+    """
+    found: dict[str, list[tuple[Any, Raw, bool]]] = defaultdict(list)
+    for event_id, event in events.items():
+        if event.kind != "event.voided":
+            continue
+        seen, last, depth, target = {event_id}, event.raw, 1, event.payload["voided_event_id"]
+        while target not in seen and target in events and events[target].kind == "event.voided":
+            seen.add(target)
+            last = max(last, events[target].raw, key=lambda raw: raw.arrival)
+            depth, target = depth + 1, events[target].payload["voided_event_id"]
+        # Who comes back to where they were are about nothing.
+        if target not in seen:
+            found[target].append(((last.arrival, depth, event.raw.arrival), last, depth % 2 == 1))
+    return {
+        target: [(raw, takes) for _, raw, takes in sorted(some, key=lambda s: s[0])] for target, some in found.items()
+    }
+
+
+def _only_adds(e: Event) -> bool:
+    # A diagnosis says the tier, too.
+    return e.kind in _ADDED and e.kind != "diagnostic.submitted" and not e.turns
+
+
+def _added(e: Event) -> tuple[str, int]:
+    """The activity that an event adds to, and by how many thousandths: of seconds, of clicks, or of times."""
+    p = e.payload
+    match e.kind:
+        case "video.watched":
+            amount = _thousandths(p["watched_s"] if "watched_s" in p else p["seconds"])
+        case "text.read":
+            amount = _thousandths(p["read_s"])
+        case "content.accessed":
+            amount = 1000 * p["click_count"]
+        case _:
+            amount = 1000
+    return _ADDED[e.kind], amount
+
+
+def _when(text: str, zone: ZoneInfo) -> tuple[datetime, date]:
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return at, at.astimezone(zone).date()
+
+
+def _recorded(raw: Raw) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=raw.recorded_at_us)
 
 
 _exact = cache(Fraction)
@@ -356,3 +453,21 @@ def _thousandths(value: float | Decimal) -> int:
 
 def _content(body: dict[str, Any]) -> str:
     return json.dumps({k: v for k, v in body.items() if k not in ("event_id", "replaces")}, sort_keys=True)
+
+
+@cache
+def _scored(achieved: Fraction, scoring: str, goal_units: str, unit_size: str, max_points: str) -> tuple[Any, ...]:
+    target = _exact(goal_units) * _exact(unit_size)
+    most = _exact(max_points)
+    goal = target
+    match scoring:
+        case "linear" | "weighted_assessments":
+            exact = most * min(Fraction(1), achieved / target)
+        case "awarded" | "awarded_if_approved":
+            exact, goal = min(achieved, most), most
+        case _:
+            exact = most if achieved >= target else Fraction(0)
+    points = (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal("0.000001"), ROUND_HALF_UP)
+    left = max(Fraction(0), goal - achieved) / _exact(unit_size)
+    todo = int((Decimal(left.numerator) / Decimal(left.denominator)).to_integral_value(ROUND_CEILING))
+    return achieved, points, todo, scoring.startswith("awarded") and achieved > most

@@ -13,13 +13,23 @@ from pathlib import Path
 from tests.maven import jars
 
 #: For small data: expressions are evaluated, not compiled in three processes for each of hundreds of queries; Spark's own
-#: tests hold both ways equal (277 s where it took 340). Read by whom SPARK_CONF_DIR leads to it.
+#: tests hold both ways equal (277 s where it took 340). Few tasks, no filters made up at run time, no second look at each
+#: plan, and no compiling of what runs for minutes only. Read by whom SPARK_CONF_DIR leads to it.
 DEFAULTS = """
 spark.sql.codegen.wholeStage false
 spark.sql.codegen.factoryMode NO_CODEGEN
 spark.sql.adaptive.enabled false
 spark.databricks.delta.stats.collect false
-spark.driver.extraJavaOptions -XX:+UseSerialGC
+spark.databricks.delta.stats.skipping false
+spark.databricks.delta.snapshotPartitions 1
+spark.sql.shuffle.partitions 2
+spark.default.parallelism 2
+spark.sql.leafNodeDefaultParallelism 1
+spark.locality.wait 0
+spark.sql.lightweightPlanChangeValidation false
+spark.sql.optimizer.runtime.bloomFilter.enabled false
+spark.sql.ui.explainMode simple
+spark.driver.extraJavaOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 spark.executor.extraJavaOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 """
 POM = Path(__file__).parents[1] / "benchmarks" / "spark" / "pom.xml"
@@ -53,6 +63,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
     home = Path(pyspark.__file__).parent
     (folder / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
     env = os.environ | {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOG_DIR": str(folder)}
+    env["SPARK_DAEMON_JAVA_OPTS"] = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
     running: list[subprocess.Popen[bytes]] = []
 
     def start(name: str, *arguments: str) -> tuple[Path, subprocess.Popen[bytes]]:

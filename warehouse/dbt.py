@@ -1,15 +1,15 @@
-"""Runs dbt in a process of its own and reads what it says, a line of JSON at a time."""
+"""Runs dbt in a process of its own and reads what it says, a line of JSON at a time.
+
+What runs there is :mod:`warehouse.dbt_process`.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
@@ -19,17 +19,23 @@ from typing import Any
 import platformdirs
 
 from warehouse.errors import BuildFailed
+from warehouse.warm import Forked, fork, prepare
 
 __all__ = [
+    "BUILD_FILE",
+    "MANIFEST",
     "DbtResult",
     "Node",
     "dbt_arguments",
     "grown_marts",
+    "kept_folder",
+    "last_manifest",
     "project_digest",
     "project_dir",
     "read_manifest",
     "run_dbt",
     "run_logged",
+    "told",
 ]
 
 
@@ -64,7 +70,9 @@ def project_digest() -> str:
     """SHA-256 of what the project consists of."""
     root = project_dir()
     digest = sha256()
-    for file in sorted(f for f in root.rglob("*") if f.suffix in (".sql", ".yml", ".csv") and "target" not in f.parts):
+    for file in sorted(
+        f for f in root.rglob("*") if f.suffix in (".sql", ".yml", ".md", ".csv") and "target" not in f.parts
+    ):
         digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -76,21 +84,27 @@ def read_manifest(cache: Path) -> dict[str, Any]:
         BuildFailed: dbt cannot read the project.
     """
     work = cache / project_digest()[:16]
-    file = work / "target" / _MANIFEST
-    if not file.exists():
+    file = next((f for f in (kept_folder() / MANIFEST, work / "target" / MANIFEST) if f.exists()), None)
+    if file is None:
         shutil.rmtree(cache, ignore_errors=True)
-        done = run_dbt(["parse"], build_file=work / "unused.duckdb", work=work, memory="1GB")
+        done = run_dbt(["parse"], build_file=work / _BUILT, work=work, memory="1GB")
         if not done.ok:
             raise BuildFailed("dbt cannot read its project:\n" + "\n".join(done.tail))
+        file = work / "target" / MANIFEST
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
 
-def grown_marts(work: Path) -> set[str]:
-    """The marts of the last run that are kept by touched enrolment: the incremental ones that have one."""
-    kept = _kept() / _MANIFEST
-    file = kept if kept.exists() else work / "target" / _MANIFEST
-    manifest = json.loads(file.read_text(encoding="utf-8"))
+def last_manifest(work: Path) -> dict[str, Any]:
+    """The manifest of the last run in a working directory."""
+    kept = kept_folder() / MANIFEST
+    file = kept if kept.exists() else work / "target" / MANIFEST
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def grown_marts(manifest: Mapping[str, Any]) -> set[str]:
+    """The marts that are kept by touched enrolment: the incremental ones that have one."""
     return {
         node["alias"]
         for node in manifest["nodes"].values()
@@ -101,11 +115,23 @@ def grown_marts(work: Path) -> set[str]:
     }
 
 
+def told(manifest: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """What the project says of each mart and table of the packs: of itself under the empty name, and of its columns."""
+    nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
+    return {
+        node["name"]: {"": node["description"]} | {c["name"]: c["description"] for c in node["columns"].values()}
+        for node in nodes
+        if node["resource_type"] in ("model", "source") and node["schema"] in ("marts", "reference")
+    }
+
+
 def dbt_arguments(arguments: list[str], work: Path) -> list[str]:
     """``arguments`` with where the project is, where its output goes, and the log as JSON."""
     project = str(project_dir())
     return [
         "--log-format", "json", "--log-level-file", "none", "--no-version-check",
+        # The static parser keeps threads, which a forked process has not: one that read the project anew would wait for them for ever.
+        "--no-static-parser",
         *arguments,
         "--project-dir", project, "--profiles-dir", project, "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
     ]  # fmt: skip
@@ -122,104 +148,57 @@ def run_dbt(
 ) -> DbtResult:
     """``dbt ARGUMENTS`` against the private build file; never raises for a failed model.
 
-    ``meanwhile`` makes the file ready while Python imports dbt, which takes seconds.
+    ``meanwhile`` makes the file ready while dbt is imported, which takes seconds the first time.
     """
     work.mkdir(parents=True, exist_ok=True)
-    env = {"XUEQING_BUILD_MEMORY": memory}
-    if build_file != work / _BUILD_FILE:
-        env["XUEQING_BUILD_FILE"] = str(build_file)
-    kept = _kept()
-    if arguments[0] == "build" and (kept / _MANIFEST).exists():
-        arguments = ["--no-write-json", *arguments]  # it would be written twice, which takes a second
-    command = [sys.executable, "-c", _DBT, *dbt_arguments(arguments, work)]
-    with _parsed(work / "target", kept):
-        return run_logged(command, env, work, report, meanwhile)
+    env = os.environ | QUIET | {"XUEQING_BUILD_MEMORY": memory}
+    env.pop(BUILD_FILE, None)
+    if build_file != work / _BUILT:
+        env[BUILD_FILE] = str(build_file)
+    prepare(_PROCESS)
+    meanwhile()
+    with fork(f"{_PROCESS}:run", arguments, cwd=work, env=env) as process:
+        return _follow(process, report)
 
 
-#: As in profiles.yml, in the working directory.
-_BUILD_FILE = "candidate.duckdb"
-_PARSED = "partial_parse.msgpack"
-_MANIFEST = "manifest.json"
+#: As in profiles.yml.
+BUILD_FILE = "XUEQING_BUILD_FILE"
+_BUILT = "candidate.duckdb"
+MANIFEST = "manifest.json"
+_PROCESS = "warehouse.dbt_process"
+#: dbt tells nobody that it was run.
+QUIET = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
 
 
-def _kept() -> Path:
+def kept_folder() -> Path:
     """The folder that keeps what dbt makes of this project for the next run, wherever that works."""
     return platformdirs.user_cache_path("xueqing") / "dbt" / project_digest()[:16]
 
 
-@contextlib.contextmanager
-def _parsed(target: Path, kept: Path) -> Iterator[None]:
-    """Let dbt find what it made of this project when it last read it (3 s).
-
-    dbt itself looks whether it may be used, and reads the project anew if not.
-    """
-    if (kept / _PARSED).exists() and not (target / _PARSED).exists():
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(kept / _PARSED, target / _PARSED)
-    started = time.time()
-    yield
-    for name in (_PARSED, _MANIFEST):
-        _keep(target / name, kept, started)
-
-
-def _keep(file: Path, kept: Path, started: float) -> None:
-    # One that is older may be of another state of the project.
-    if not (kept / file.name).exists() and file.exists() and file.stat().st_mtime >= started:
-        with contextlib.suppress(OSError):  # a home that may not be written to: then it is made each time
-            kept.mkdir(parents=True, exist_ok=True)
-            beside = kept / f"{file.name}.{os.getpid()}"
-            shutil.copyfile(file, beside)
-            os.replace(beside, kept / file.name)
-
-
-#: Imports first, then waits for the word that the file is ready; without it there is nothing to do. At the end the file is
-#: closed, and the rest is not taken apart, which takes Python a second.
-_DBT = """
-import os, sys
-from dbt.cli.main import cli
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-if sys.stdin.read(1):
-    try:
-        cli()
-    except SystemExit as ended:
-        if ended.code:
-            raise
-        DuckDBConnectionManager.close_all_connections()
-        sys.stdout.flush()
-        os._exit(0)
-"""
-
-
-def run_logged(
-    command: list[str],
-    env: dict[str, str],
-    work: Path,
-    report: Callable[[Node], None],
-    meanwhile: Callable[[], None] = lambda: None,
-) -> DbtResult:
-    """Run a command that prints dbt's log and read it; never raises for a failed model.
-
-    Once ``meanwhile`` has returned, the command gets a character to read.
-    """
-    result = DbtResult(ok=False)
-    env = os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"} | env
+def run_logged(command: list[str], work: Path, report: Callable[[Node], None]) -> DbtResult:
+    """Run a command that prints dbt's log and read it; never raises for a failed model."""
     with subprocess.Popen(
-        command, env=env, cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=os.environ | QUIET,
+        cwd=work,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            meanwhile()
-            with contextlib.suppress(BrokenPipeError):  # ended already; what it printed says why
-                process.stdin.write("\n")
-                process.stdin.close()
-            for line in process.stdout:
-                _read(line, result, report)
-            result.ok = process.wait() == 0
-        except BaseException:
-            process.terminate()
-            raise
+        return _follow(process, report)
+
+
+def _follow(process: Forked | subprocess.Popen[str], report: Callable[[Node], None]) -> DbtResult:
+    result = DbtResult(ok=False)
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            _read(line, result, report)
+        result.ok = process.wait() == 0
+    except BaseException:
+        process.terminate()
+        raise
     return result
 
 

@@ -17,6 +17,7 @@ __all__ = ["DELTA_PACKAGE", "SparkJob", "read_built"]
 #: Later ones do not resolve with pyspark 4.1.
 DELTA_PACKAGE = "io.delta:delta-spark_4.1_2.13:4.4.0"
 _SCHEMAS = ("lake", "reference", "staging", "intermediate", "marts")
+_FEW_TASKS = {"spark.sql.shuffle.partitions": "4", "spark.databricks.delta.snapshotPartitions": "2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,20 @@ class SparkJob:
 
 
 def _session(job: SparkJob) -> Any:
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
+    given = SparkConf()
     settings = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        # Their defaults make some 50 tasks of every small query.
-        "spark.sql.shuffle.partitions": "4",
-        "spark.databricks.delta.snapshotPartitions": "2",
+        # Their defaults make some 50 tasks of every small query; a cluster's own settings stand.
+        **{name: value for name, value in _FEW_TASKS.items() if not given.contains(name)},
         # A filter over many renamed columns has it write out every mixture of old and new names, past any memory.
         "spark.sql.constraintPropagation.enabled": "false",
+        # A void may be voided, and that void, and so on: a hundred times by default.
+        "spark.sql.cteRecursionLevelLimit": "-1",
+        "spark.sql.cteRecursionRowLimit": "-1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.warehouse.dir": str(Path(job.work) / "tables"),

@@ -2,11 +2,18 @@
     the activity's unit). Weighted assessments are linear in the weighted grades. -#}
 {% macro component_micropoints(achieved) -%}
         case
-            when scoring in ('awarded', 'awarded_if_approved') then least({{ achieved }}, max_thousandths) * 1000
-            when scoring in ('all_or_nothing', 'external_result')
+            when {{ scored('as_given') }} then least({{ achieved }}, max_thousandths) * 1000
+            when {{ scored('from_the_target') }}
                 then case when {{ achieved }} >= target_thousandths then max_thousandths * 1000 else 0 end
             else {{ rounded_quotient('max_thousandths * least(' ~ achieved ~ ', target_thousandths)', 'target_thousandths', 3) }}
         end
+{%- endmacro %}
+
+{#- Whether a component's rule gives points in this way (see `scoring` in dbt_project.yml). -#}
+{% macro scored(way, rules='') -%}
+    {%- set names = [] -%}
+    {%- for name, found in var('scoring').items() if found == way -%}{%- do names.append("'" ~ name ~ "'") -%}{%- endfor -%}
+    {{ rules }}scoring in ({{ names | join(', ') }})
 {%- endmacro %}
 
 {#- Millionths as points. -#}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ingest.events.catalogue import Actor, event
-from ingest.events.fields import Id, Key, Points, Score, Text, Weight
+from ingest.events.fields import FreeText, Id, Key, Points, Score, Weight
 from ingest.events.learning import Tier
 
 
@@ -79,7 +79,7 @@ class OutcomeRejected(Struct, kw_only=True, frozen=True):
 
     enrolment_id: Id
     document_id: Id
-    reason: Text | None = None
+    reason: FreeText | None = None
 
 
 @event("award.granted", actor=Actor.EITHER)

@@ -22,12 +22,14 @@ P = TypeVar("P", bound=type[msgspec.Struct])
 
 _FAMILIES = (
     "enrolment",
+    "group",
     "learning",
     "workshop",
     "assessment",
     "staff",
     "support",
     "correction",
+    "platform",
     "statement",
     "programme",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ingest.events.catalogue import event
-from ingest.events.fields import Id, Text
+from ingest.events.fields import FreeText, Id
 
 
 class Placement(Struct, kw_only=True, frozen=True):
@@ -32,7 +32,7 @@ class EnrolmentOpened(Placement, kw_only=True, frozen=True):
 class EnrolmentTransferred(Placement, kw_only=True, frozen=True):
     """The enrolment moved; the whole new placement is given."""
 
-    reason: Text | None = None
+    reason: FreeText | None = None
 
 
 @event("enrolment.withdrawn")
@@ -40,4 +40,4 @@ class EnrolmentWithdrawn(Struct, kw_only=True, frozen=True):
     """The learner left the programme."""
 
     enrolment_id: Id
-    reason: Text | None = None
+    reason: FreeText | None = None

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from ingest.events.catalogue import catalogue, latest_version
-from ingest.events.fields import Id, Key, Offset, Time, Uuid
+from ingest.events.fields import Id, Key, Offset, Sealed, Time, Uuid
 
 __all__ = ["TIME_PATTERN", "Envelope", "encode", "encode_raw", "format_time", "parse_time"]
 
@@ -28,7 +28,8 @@ class Envelope(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     ``occurred_at`` is an RFC 3339 time with its offset (``Z`` for UTC); ``payload`` is a
     payload struct when producing and a plain dict when read back. ``replaces`` names the
-    quarantined record (``partition:offset``) that this one corrects.
+    quarantined record (``partition:offset``) that this one corrects. ``sealed`` holds what of the
+    record is somebody's own words; it is the store's to write.
     """
 
     event_id: Uuid
@@ -40,6 +41,7 @@ class Envelope(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     staff_key: Key | None = None
     source: Id
     replaces: Offset | None = None
+    sealed: Sealed | None = None
     payload: Any
 
 

@@ -10,7 +10,23 @@ from typing import Annotated
 
 from msgspec import Meta
 
-__all__ = ["Characters", "Clicks", "Hours", "Id", "Key", "Offset", "Points", "Score", "Seconds", "Text", "Time", "Uuid"]
+__all__ = [
+    "Characters",
+    "Clicks",
+    "FreeText",
+    "Hours",
+    "Id",
+    "Key",
+    "Label",
+    "Offset",
+    "Points",
+    "Score",
+    "Sealed",
+    "Seconds",
+    "Text",
+    "Time",
+    "Uuid",
+]
 
 #: No control characters: an id must survive a CSV file, a shell and a log line.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+\Z"
@@ -25,9 +41,19 @@ Uuid = Annotated[
     ),
 ]
 Id = Annotated[str, Meta(pattern=_PRINTABLE, min_length=1, max_length=200, description="identifier")]
+#: A name that is no person's, as reports print it.
+Label = Annotated[str, Meta(pattern=_PRINTABLE, min_length=1, max_length=200, description="name")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+\Z", min_length=8, max_length=64, description="random key")]
 Text = Annotated[str, Meta(pattern=r"^[^\x00]*\Z", max_length=2000, description="text")]
+#: What a person wrote in their own words: sealed before the log has it, and never in the lake (docs/decisions/0010).
+FreeText = Annotated[
+    str, Meta(pattern=r"^[^\x00]*\Z", max_length=2000, description="free text, sealed", extra={"is_free": True})
+]
 Time = Annotated[str, Meta(description="RFC 3339 time with its offset, such as `2017-10-12T08:30:00Z`")]
+#: ``ingest.identity.sealing`` makes it; the header names the algorithm and the keys.
+Sealed = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9:_-]+\Z", min_length=1, max_length=2_000_000, description="sealed text")
+]
 Offset = Annotated[str, Meta(pattern=r"^[0-9]+:[0-9]+\Z", max_length=32, description="partition:offset in the log")]
 
 #: One sitting of at most a day: anything longer is a client that never stopped its clock.

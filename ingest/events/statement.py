@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from ingest.events.catalogue import Actor, event
-from ingest.events.fields import Id, Key, Text, Uuid
+from ingest.events.fields import FreeText, Id, Key, Text, Uuid
 
 
 @event("xapi.statement_stored", actor=Actor.EITHER)
@@ -26,7 +26,7 @@ class StatementVoided(Struct, kw_only=True, frozen=True):
 
     statement_id: Uuid
     voiding_statement_id: Uuid
-    reason: Text | None = None
+    reason: FreeText | None = None
 
 
 DocumentKind = Literal["state", "agent_profile", "activity_profile"]

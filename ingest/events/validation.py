@@ -1,25 +1,44 @@
-"""Is this record an event? The one authority on that question.
+"""Is this record an event, and which? The one authority on both questions.
 
-The sink's fast check (``ingest.sink.fast_check``) may only say yes where this says yes; what
-it is unsure of comes here. A refusal never repeats a value: it may be somebody's name.
+The collector, the index's projection, the quarantine's replay and the sink ask here; the sink's fast check
+(``ingest.sink.fast_check``) may only say yes where this says yes, and then says the same. A refusal never repeats a value: it may
+be somebody's name.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from ingest.events.catalogue import Actor, EventSpec, catalogue
 from ingest.events.envelope import TIME_PATTERN, Envelope, parse_time
+from ingest.events.free_text import readable_members
+from ingest.events.json_text import Fault, NotReadable, read_json
+from ingest.events.people import names_somebody
 from ingest.events.profile import PAYLOAD, VERB, is_staffs, spec_of
+from ingest.programmes.pack import pack_problems
 
-__all__ = ["EARLIEST", "FUTURE_TOLERANCE", "MAX_RECORD_BYTES", "Reason", "Refusal", "validate"]
+__all__ = [
+    "EARLIEST",
+    "FUTURE_TOLERANCE",
+    "MAX_RECORD_BYTES",
+    "Reason",
+    "Refusal",
+    "content_digest",
+    "payload_text",
+    "read_record",
+    "recording_times",
+    "set_aside",
+    "validate",
+]
 
 #: A record larger than this is kept aside whole: statements with their attachments belong elsewhere.
 MAX_RECORD_BYTES = 1_048_576
@@ -27,6 +46,7 @@ MAX_RECORD_BYTES = 1_048_576
 FUTURE_TOLERANCE = timedelta(days=1)
 #: No learning platform recorded before this; 1970 is a clock that was never set.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Reason(StrEnum):
@@ -36,6 +56,8 @@ class Reason(StrEnum):
     RECORD_TOO_LARGE = "record_too_large"
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
+    REPEATED_NAME = "repeated_name"
+    TOO_DEEP = "too_deep"
     NOT_AN_OBJECT = "not_an_object"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     UNKNOWN_EVENT_VERSION = "unknown_event_version"
@@ -46,6 +68,10 @@ class Reason(StrEnum):
     NAIVE_TIME = "naive_time"
     TIME_IN_FUTURE = "time_in_future"
     WRONG_ACTOR = "wrong_actor"
+    PERSONAL_KEY = "personal_key"
+    BAD_PACK = "bad_pack"
+    BAD_RECORDING_TIME = "bad_recording_time"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +83,12 @@ class Refusal:
     detail: str = ""
 
 
-class _Invalid(Exception):
-    pass
-
-
-def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # A repeated name keeps its first value, as the columnar parser does.
-    out: dict[str, Any] = {}
-    for name, value in pairs:
-        out.setdefault(name, value)
-    return out
-
-
-def _no_constants(name: str) -> Any:
-    raise _Invalid(f"{name} is not JSON")
-
-
-_LOADER = json.JSONDecoder(object_pairs_hook=_first_wins, parse_constant=_no_constants)
+_FAULTS = {
+    Fault.NOT_UTF8: Reason.NOT_UTF8,
+    Fault.NOT_JSON: Reason.NOT_JSON,
+    Fault.REPEATED_NAME: Reason.REPEATED_NAME,
+    Fault.TOO_DEEP: Reason.TOO_DEEP,
+}
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 _BOUND = re.compile(r"Expected `(?:int|float)` (?:[<>]=?|multiple)")
@@ -139,39 +154,54 @@ def _parse(value: bytes | None) -> Any:
     if len(value) > MAX_RECORD_BYTES:
         return Refusal(Reason.RECORD_TOO_LARGE, "", f"{len(value)} bytes; at most {MAX_RECORD_BYTES}")
     try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return Refusal(Reason.NOT_UTF8, "", f"at byte {error.start}")
-    try:
-        document = _LOADER.decode(text)
-    except json.JSONDecodeError as error:
-        return Refusal(Reason.NOT_JSON, "", f"{error.msg} at character {error.pos}")
-    except RecursionError:
-        return Refusal(Reason.NOT_JSON, "", "nested too deeply")
-    except _Invalid as error:
-        return Refusal(Reason.NOT_JSON, "", str(error))
-    except ValueError:  # an integer of thousands of digits
-        return Refusal(Reason.NOT_JSON, "", "a number is too long")
-    if "\\ud" in text.lower():
-        try:
-            msgspec.json.encode(document)
-        except UnicodeEncodeError:
-            return Refusal(Reason.NOT_JSON, "", "half of a surrogate pair")
+        document = read_json(value)
+    except NotReadable as error:
+        return Refusal(_FAULTS[error.fault], "", error.detail)
     if not isinstance(document, dict):
         return Refusal(Reason.NOT_AN_OBJECT, "", "one JSON object a record")
     return document
 
 
-def validate(value: bytes | None, recorded_at: datetime) -> Envelope | Refusal:
-    """The event in ``value``, its payload the checked dict as sent, or why it is none.
+#: The members of a record that was no event when it came: why, and its bytes, sealed.
+_SET_ASIDE = {"refused", "sealed"}
+
+
+class _Refused(msgspec.Struct):
+    reason: Reason
+    field: str = ""
+    detail: str = ""
+
+
+def _refused_before(document: Mapping[str, Any]) -> Refusal:
+    try:
+        said = msgspec.convert(document["refused"], _Refused)
+    except msgspec.ValidationError:
+        return Refusal(Reason.MISSING_FIELD, "event_id", "required")
+    return Refusal(said.reason, said.field, said.detail)
+
+
+def set_aside(refusal: Refusal, sealed: str) -> bytes:
+    """The record of bytes that are no event: :func:`validate` gives the same refusal for it."""
+    why = {"reason": refusal.reason.value, "field": refusal.field, "detail": refusal.detail}
+    return _encode({"refused": why, "sealed": sealed})
+
+
+def validate(value: bytes | None, recorded_at: datetime, *, as_said: bool = True) -> Envelope | Refusal:
+    """The event in ``value``, or why it is none.
+
+    Its payload is the dict of the members that its type has, checked, as they were sent and in the catalogue's order, without free
+    text. What else the sender wrote stays in the log and is read by nobody: it may be called like a member of another type.
 
     Args:
         value: the record's bytes, ``None`` for a Kafka tombstone.
         recorded_at: when the log took it, UTC.
+        as_said: a statement with a verb of ours is to say an event; a store of statements gives back one that does not, too.
     """
     document = _parse(value)
     if isinstance(document, Refusal):
         return document
+    if document.keys() == _SET_ASIDE:
+        return _refused_before(document)
     try:
         envelope = msgspec.convert(document, Envelope)
     except msgspec.ValidationError as error:
@@ -185,11 +215,112 @@ def validate(value: bytes | None, recorded_at: datetime) -> Envelope | Refusal:
     refusal = _check_time(envelope.occurred_at, recorded_at)
     if refusal:
         return refusal
+    said = envelope.payload
     try:
-        payload = msgspec.convert(envelope.payload, spec.payload)
+        payload = msgspec.convert(said, spec.payload)
     except msgspec.ValidationError as error:
         return _refusal(str(error), "payload")
-    return _check_actor(spec, envelope, payload) or _check_statement(envelope) or envelope
+    members, keys = _members(spec.payload)
+    event = msgspec.structs.replace(envelope, payload={name: said[name] for name in members if name in said})
+    refusal = _check_actor(spec, event, payload) or _check_keys(event, keys)
+    if refusal is None and as_said:
+        refusal = _check_statement(event)
+    return refusal or event
+
+
+def recording_times(now: datetime) -> tuple[int, int]:
+    """The first and last microsecond since 1970 at which a log can have recorded what is read at ``now``.
+
+    A producer of Kafka writes there what it likes.
+    """
+    return _microseconds(EARLIEST), _microseconds(now + FUTURE_TOLERANCE)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def read_record(
+    value: bytes | None, recorded_us: int, times: tuple[int, int], *, as_said: bool = True
+) -> Envelope | Refusal:
+    """The event in a record of a log, or why it is none; never raises, whatever the log holds.
+
+    Args:
+        recorded_us: when the log says that it took it, microseconds since 1970.
+        times: what :func:`recording_times` gives.
+        as_said: as :func:`validate` has it.
+    """
+    if not times[0] <= recorded_us <= times[1]:
+        return Refusal(Reason.BAD_RECORDING_TIME, "", "the log says that it was recorded before 1990 or in the future")
+    try:
+        event = validate(value, _EPOCH + timedelta(microseconds=recorded_us), as_said=as_said)
+        return event if isinstance(event, Refusal) else _check_pack(event) or event
+    except Exception as error:  # a fault of ours in one record is not to stop what reads the others
+        return Refusal(Reason.UNREADABLE, "", f"reading it failed ({type(error).__name__})")
+
+
+@cache
+def _members(payload: type[msgspec.Struct]) -> tuple[dict[str, None], tuple[str, ...]]:
+    """The names of a payload's members in their order, without free text, and which of them are keys of people."""
+    names = readable_members(payload)
+    return names, tuple(name for name in names if name.endswith("_key"))
+
+
+def _check_keys(event: Envelope, names: tuple[str, ...]) -> Refusal | None:
+    for name, key in (("learner_key", event.learner_key), ("staff_key", event.staff_key)):
+        if key is not None and (looks_like := names_somebody(key)):
+            return Refusal(Reason.PERSONAL_KEY, name, f"looks like {looks_like}; keys of people are random")
+    for name in names:
+        key = event.payload.get(name)
+        if key is not None and (looks_like := names_somebody(key)):
+            return Refusal(
+                Reason.PERSONAL_KEY, f"payload.{name}", f"looks like {looks_like}; keys of people are random"
+            )
+    return None
+
+
+def payload_text(event: Envelope) -> str:
+    """The payload as JSON text, the same for the same content: members in the catalogue's order, those of objects within by name."""
+    payload: Mapping[str, Any] = event.payload
+    if not any(isinstance(value, dict | list) for value in payload.values()):
+        return _encode(payload).decode()
+    return "{" + ",".join(f'"{name}":{_sorted(value).decode()}' for name, value in payload.items()) + "}"
+
+
+def content_digest(event: Envelope) -> bytes:
+    """Of what an event says, 16 bytes: two of one id are a repeat where it is the same, a conflict where it is not.
+
+    The order of members, their spacing, the offset in which a time is written and which quarantined record it ``replaces`` are not
+    what it says. Of what is sealed its mark counts, which is the same for the same words of a person.
+    """
+    said: tuple[Any, ...] = (
+        event.event_type, event.event_version, parse_time(event.occurred_at), event.programme_id, event.learner_key,
+        event.staff_key, event.source, payload_text(event),
+    )  # fmt: skip
+    if event.sealed is not None:
+        said = (*said, event.sealed.rpartition(":")[2][:_MARK])
+    return blake2b(_encode(said), digest_size=16).digest()
+
+
+#: Characters of a sealed text's last part that are its mark (``ingest.identity.sealing``).
+_MARK = 16
+_encode = msgspec.json.Encoder().encode
+_sorted = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _check_pack(event: Envelope) -> Refusal | None:
+    """Definitions that cannot be used are none: checked here once, by the rules of the day on which they are loaded."""
+    if event.event_type != "programme.loaded":
+        return None
+    try:
+        date.fromisoformat(event.payload["applies_from_on"])
+    except ValueError:
+        return Refusal(Reason.BAD_FORMAT, "payload.applies_from_on", "no such date")
+    problems = pack_problems(event.payload["files"], event.programme_id)
+    if not problems:
+        return None
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return Refusal(Reason.BAD_PACK, "payload.files", f"{problems[0]}{more}")
 
 
 def _check_statement(envelope: Envelope) -> Refusal | None:

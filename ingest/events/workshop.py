@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ingest.events.catalogue import Actor, event
-from ingest.events.fields import Characters, Id, Text
+from ingest.events.fields import Characters, FreeText, Id
 
 
 @event("post.published", actor=Actor.EITHER)
@@ -30,7 +30,7 @@ class PostJudged(Struct, kw_only=True, frozen=True):
     enrolment_id: Id
     post_id: Id
     is_effective: bool
-    reason: Text | None = None
+    reason: FreeText | None = None
 
 
 @event("post.voided", actor=Actor.EITHER)
@@ -39,7 +39,7 @@ class PostVoided(Struct, kw_only=True, frozen=True):
 
     enrolment_id: Id | None = None
     post_id: Id
-    reason: Text | None = None
+    reason: FreeText | None = None
 
 
 @event("journal.published")

@@ -1,5 +1,6 @@
 """Names, phones and accounts, kept apart from everything else."""
 
-from ingest.identity.vault import KeyFile, Vault
+from ingest.identity.readings import Reading, Readings
+from ingest.identity.vault import KeyFile, Recognised, Vault
 
-__all__ = ["KeyFile", "Vault"]
+__all__ = ["KeyFile", "Reading", "Readings", "Recognised", "Vault"]

@@ -12,7 +12,7 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, Topic
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, OffsetOutOfRangeError, TopicAlreadyExistsError
 
-from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Retention, Slice, partition_for
+from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Retention, Slice, no_log
 from ingest.log.session import SESSION_MS, truncated
 from warehouse.errors import LogUnavailable
 
@@ -58,9 +58,11 @@ class KafkaLog(EventLog):
     Args:
         servers: ``host:port`` of some brokers.
         partitions: how many a new topic gets; an existing one keeps its own.
+        create: make the topic where there is none.
         fast: read through librdkafka; by default where it is installed.
 
     Raises:
+        BadConfiguration: there is no such topic and none is to be made.
         LogUnavailable: no broker answers.
     """
 
@@ -71,6 +73,7 @@ class KafkaLog(EventLog):
         *,
         partitions: int = 4,
         replication: int = -1,
+        create: bool = True,
         fast: bool | None = None,
     ) -> None:
         self.servers, self.topic = list(servers), topic
@@ -78,7 +81,7 @@ class KafkaLog(EventLog):
         self._producer: KafkaProducer | None = None
         with _translated("be reached"):
             self._admin = KafkaAdminClient(bootstrap_servers=self.servers, request_timeout_ms=_REQUEST_MS)
-            self._create(partitions, replication)
+            self._create(partitions, replication, create)
             # Metadata and offsets only; it never joins a group.
             self._offsets = KafkaConsumer(bootstrap_servers=self.servers, group_id=None, enable_auto_commit=False)
             found = self._await_partitions()
@@ -86,9 +89,12 @@ class KafkaLog(EventLog):
         self._count = len(found)
         self._parts = [TopicPartition(topic, p) for p in range(self._count)]
 
-    def _create(self, partitions: int, replication: int) -> None:
+    def _create(self, partitions: int, replication: int, may_create: bool) -> None:
         if self.topic in self._admin.list_topics():
             return
+        if not may_create:
+            self._admin.close()
+            raise no_log(f"the topic {self.topic} of {','.join(self.servers)}")
         with suppress(TopicAlreadyExistsError):  # another process was first
             self._admin.create_topics([NewTopic(self.topic, partitions, replication, topic_configs=_TOPIC_CONFIG)])
 
@@ -127,7 +133,7 @@ class KafkaLog(EventLog):
                     topic,
                     value=r.value,
                     key=r.key,
-                    partition=partition_for(r.key, count),
+                    partition=r.partition_of(count),
                     timestamp_ms=None if r.recorded_at_us is None else r.recorded_at_us // 1000,
                 )
                 for r in records
@@ -143,6 +149,25 @@ class KafkaLog(EventLog):
     def end_offsets(self) -> dict[int, int]:
         with _translated("tell its offsets"):
             return {tp.partition: o for tp, o in self._offsets.end_offsets(self._parts).items()}
+
+    def record_at(self, partition: int, offset: int) -> tuple[int, bytes | None] | None:
+        part = self._parts[partition]
+        if not self.begin_offsets()[partition] <= offset < self.end_offsets()[partition]:
+            return None
+        with _translated("be read"):
+            self._offsets.assign([part])
+            try:
+                self._offsets.seek(part, offset)
+                ends = time.monotonic() + _REQUEST_MS / 1000
+                while time.monotonic() < ends:
+                    for record in self._offsets.poll(timeout_ms=500, max_records=1).get(part, ()):
+                        # What was compacted away, or is a broker's own marker, is passed over.
+                        return (record.timestamp * 1000, record.value) if record.offset == offset else None
+                    if self._offsets.position(part) > offset:
+                        return None
+            finally:
+                self._offsets.unsubscribe()
+        raise LogUnavailable(f"Kafka gives no record of partition {partition} at the moment; is the broker up?")
 
     def reader(
         self,

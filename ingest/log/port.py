@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple
 
-__all__ = ["EventLog", "LogReader", "NewRecord", "Placed", "Retention", "Slice", "partition_for"]
+from warehouse.errors import NoLog
+
+__all__ = ["EventLog", "LogReader", "NewRecord", "Placed", "Retention", "Slice", "no_log", "partition_for"]
 
 #: Where a record stands: its partition, its offset (-1 where the log cannot tell), and when it was recorded (microseconds since 1970).
 Placed = tuple[int, int, int]
@@ -23,12 +25,18 @@ class NewRecord(NamedTuple):
     """A record to append.
 
     ``recorded_at_us`` (microseconds since 1970, UTC) is left out by everyone but the
-    simulator, which stands in for the platform's own clock.
+    simulator, which stands in for the platform's own clock, and those who copy records of a
+    log. ``partition``: where a copy has to stand; otherwise the key tells.
     """
 
     key: bytes
     value: bytes
     recorded_at_us: int | None = None
+    partition: int | None = None
+
+    def partition_of(self, partitions: int) -> int:
+        """Where it stands among so many partitions."""
+        return partition_for(self.key, partitions) if self.partition is None else self.partition
 
 
 @dataclass(slots=True)
@@ -54,6 +62,14 @@ class Retention:
     @property
     def is_unlimited(self) -> bool:
         return self.max_age_ms is None and self.max_bytes is None
+
+
+def no_log(where: str) -> NoLog:
+    """The error where a log is to be read and there is none."""
+    return NoLog(
+        f"there is no log at {where}: name the right one with XUEQING_LOG (xueqing settings), put a copy of it back, "
+        "or begin one with xueqing import, serve or demo"
+    )
 
 
 def partition_for(key: bytes, partitions: int) -> int:
@@ -128,6 +144,13 @@ class EventLog(ABC):
     @abstractmethod
     def end_offsets(self) -> dict[int, int]:
         """The offset that the next record will get, for each partition."""
+
+    @abstractmethod
+    def record_at(self, partition: int, offset: int) -> tuple[int, bytes | None] | None:
+        """When a record was recorded (microseconds since 1970) and its value; None where the log holds none there.
+
+        Raises LogUnavailable.
+        """
 
     @abstractmethod
     def reader(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Retention, Slice, partition_for
+from ingest.log.port import EventLog, LogReader, NewRecord, Placed, Retention, Slice, no_log
 from ingest.transactions import transaction
 from warehouse.errors import BadConfiguration, LogUnavailable
 
@@ -51,13 +51,26 @@ class SqliteLog(EventLog):
     Args:
         path: the file; made with its folder if absent.
         partitions: how many a new log gets; an existing one keeps its own.
+        create: make it where there is none.
+
+    Raises:
+        BadConfiguration: there is none and none is to be made, or it is no log.
+        LogUnavailable: it cannot be opened now.
     """
 
     def __init__(
-        self, path: Path, *, partitions: int = 4, clock_us: Callable[[], int] = lambda: time.time_ns() // 1000
+        self,
+        path: Path,
+        *,
+        partitions: int = 4,
+        create: bool = True,
+        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.path = path
         self._clock_us = clock_us
+        # An empty file is what is left of one that was cut off; a log that is being made is not empty for long.
+        if not create and not (path.exists() and path.stat().st_size):
+            raise no_log(str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         with _translated(path):
             self._con = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
@@ -98,7 +111,7 @@ class SqliteLog(EventLog):
             rows = []
             count = self._count
             for record in records:
-                partition = partition_for(record.key, count)
+                partition = record.partition_of(count)
                 offset = offsets[partition]
                 offsets[partition] = offset + 1
                 recorded = now if record.recorded_at_us is None else record.recorded_at_us
@@ -115,6 +128,12 @@ class SqliteLog(EventLog):
     def end_offsets(self) -> dict[int, int]:
         with _translated(self.path):
             return dict(self._con.execute("select partition, next_offset from partitions"))
+
+    def record_at(self, partition: int, offset: int) -> tuple[int, bytes | None] | None:
+        sql = "select recorded_at_us, value from records where partition = ? and offset = ?"
+        with _translated(self.path):
+            row: tuple[int, bytes | None] | None = self._con.execute(sql, (partition, offset)).fetchone()
+        return row
 
     def reader(
         self,

@@ -1,6 +1,9 @@
 """The learning-record store: xAPI over HTTP, in front of the log.
 
-A statement is answered for when the log has it. What is asked for comes from an index of statements and documents, which is a
-projection of the log: deleted, it is made again from it, to the same answers. The log and the index hold keys in place of people; who
-they are is in the vault.
+A client is answered when the log has its statement. Queries are answered from an index of statements and documents, which is a
+projection of the log: whoever deletes it gets the same index from the log again. The log and the index hold keys in place of
+people; the vault knows whose keys they are.
+
+The rooms, each of which imports only those after it: ``http`` (the server), ``writing`` (from an accepted request to the log and the
+index) and ``access`` (keys and tokens of clients), ``index`` (the projection), ``standard`` (what xAPI says; pure).
 """

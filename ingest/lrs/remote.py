@@ -1,29 +1,41 @@
-"""Another learning-record store, over HTTP: what it gives, and what it takes."""
+"""A client of another learning-record store."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urljoin
 
+import msgspec
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from ingest.lrs.http.multipart import Part, boundary_of, join_parts, split_parts
 from ingest.lrs.http.requests import Refused, media_type
-from ingest.lrs.rules import VERSIONS, VOIDED, BadStatement
-from ingest.lrs.strict_json import parse_json
+from ingest.lrs.standard.rules import VERSIONS, VOIDED, BadStatement
+from ingest.lrs.standard.strict_json import parse_json
 from warehouse.errors import BadSource, LogUnavailable
 
 __all__ = ["Page", "RemoteStore", "Unwelcome"]
 
-_TRIES, _PATIENCE_S, _PAGE = 6, 60.0, 200
+_PAGE = 200
+#: Answers after which the same is asked again: every request is one that may be sent twice.
+_AGAIN = (429, 502, 503, 504)
+_RETRY = Retry(
+    5,
+    status_forcelist=_AGAIN,
+    allowed_methods=None,
+    backoff_factor=1,
+    backoff_max=60,
+    retry_after_max=60,
+    raise_on_status=False,
+)
 
 
 class Unwelcome(Exception):
-    """The other store refuses statements for good: its status, and what it says."""
+    """The other store refuses statements for good, with a status and a reason."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(f"{status}: {why}")
@@ -32,27 +44,29 @@ class Unwelcome(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Statements in the order of storing, and contents of attachments by their hash."""
+    """Statements in the order of storing, and the contents of their attachments by hash."""
 
     statements: Sequence[dict[str, Any]]
     attachments: Mapping[str, bytes]
 
 
 class RemoteStore:
-    """A store at ``url`` (the address before ``/statements``), as the client of a key."""
+    """A store at ``url`` (the address before ``/statements``), for the client of a key."""
 
     def __init__(self, url: str, key_id: str, secret: str) -> None:
         self._url = url.rstrip("/") + "/"
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
         self._session.auth = (key_id, secret)
         self._session.headers["X-Experience-API-Version"] = VERSIONS[0]
 
     def pages(self, since: str | None) -> Iterator[Page]:
-        """All statements stored after ``since``, the oldest first; one that was voided comes before the one that voids it.
+        """All statements stored after ``since``, the oldest first; a voided statement comes before the statement that voids it.
 
         Raises:
-            BadSource: it is no learning-record store, or the key may not read.
-            LogUnavailable: it does not answer.
+            BadSource: the address is no learning-record store, or the key may not read.
+            LogUnavailable: the store does not answer.
         """
         parameters = {"ascending": "true", "limit": str(_PAGE), "attachments": "true"}
         if since is not None:
@@ -97,13 +111,13 @@ class RemoteStore:
             raise BadSource(f"what {answer.url.partition('?')[0]} answers cannot be read: {error}") from None
 
     def send(self, statements: Sequence[Mapping[str, Any]], attachments: Mapping[str, bytes], version: str) -> None:
-        """Store statements there; those it has already stay as they are.
+        """Store statements there; the store keeps those that it has.
 
         Raises:
-            Unwelcome: it refuses them; of several it may have taken none.
-            LogUnavailable: it does not answer.
+            Unwelcome: the store refuses them; of several it may have taken none.
+            LogUnavailable: the store does not answer.
         """
-        body, content_type = json.dumps(statements, ensure_ascii=False).encode(), "application/json"
+        body, content_type = msgspec.json.encode(statements), "application/json"
         if attachments:
             parts = [Part({"Content-Type": content_type}, body)]
             for sha2, content in attachments.items():
@@ -118,28 +132,20 @@ class RemoteStore:
     def _ask(
         self, method: str, url: str, *, may_lack: bool = False, may_refuse: bool = False, **more: Any
     ) -> requests.Response:  # fmt: skip
-        wait = 1.0
-        for attempt in range(_TRIES):
-            try:
-                answer = self._session.request(method, url, timeout=60, **more)
-            except requests.RequestException as error:
-                why = type(error).__name__
-            else:
-                if answer.status_code not in (429, 502, 503, 504):
-                    break
-                why = f"it answered {answer.status_code}"
-                told = answer.headers.get("retry-after", "")
-                wait = float(told) if told.isdigit() else wait
-            if attempt + 1 < _TRIES:
-                time.sleep(min(wait, _PATIENCE_S))
-                wait *= 2
-        else:
-            raise LogUnavailable(f"{self._url} cannot be reached ({why}); run the same again to go on where it stopped")
+        try:
+            answer = self._session.request(method, url, timeout=60, **more)
+        except requests.RequestException as error:
+            self._away(type(error).__name__)
+        if answer.status_code in _AGAIN:
+            self._away(f"it answered {answer.status_code}")
         if answer.status_code in (401, 403):
             raise BadSource(f"{self._url} does not let this key in ({answer.status_code}); see --key")
         if answer.status_code >= 400 and not may_refuse and not (may_lack and answer.status_code == 404):
             raise BadSource(f"{self._url} answered {answer.status_code}; the URL is the one before /statements")
         return answer
+
+    def _away(self, why: str) -> NoReturn:
+        raise LogUnavailable(f"{self._url} cannot be reached ({why}); run the same again to go on where it stopped")
 
 
 def _voids(statement: Any) -> str | None:

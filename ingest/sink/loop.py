@@ -18,13 +18,16 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
+from ingest.log.continuity import check_continues, marks_of
 from ingest.log.port import EventLog, LogReader, Slice
 from ingest.sink.parse import BatchParser, ParsedBatch
 from warehouse.errors import CommitRefused, LogTruncated
 from warehouse.lake import Lake
 
-__all__ = ["STEPS", "BatchReport", "Sink", "SinkOptions"]
+__all__ = ["REMEDY", "STEPS", "BatchReport", "Sink", "SinkOptions"]
 
+#: What to do where the log that a lake has covered is lost for good.
+REMEDY = "`xueqing rebuild --recover` brings back into the log what only the lake has, `xueqing rebuild --accept-loss` goes without"
 STEPS = ("polled", "parsed", "committing", "committed", "hinted")
 
 
@@ -127,11 +130,21 @@ class Sink:
 
         Raises:
             LakeMismatch: the lake covers another log.
+            LogReplaced: the log does not hold what the lake has covered.
             LogTruncated: the log no longer holds what the lake has not covered.
             LogUnavailable: the log went away.
+            LakeDamaged: a file of the lake is missing or cut off.
+            LakeBusy: the lake is being made again.
+            StorageUnavailable: the lake cannot be written to now.
         """
+        with self._lake.writing():
+            self._run(follow=follow)
+
+    def _run(self, *, follow: bool) -> None:
         self._lake.bind(self._log.log_id)
         self._lake.refresh()
+        self._lake.check_files()
+        check_continues(self._log, self._lake.all_covered(), "the lake", REMEDY)
         target = None if follow else self._log.end_offsets()
         with (
             ThreadPoolExecutor(1, thread_name_prefix="parse") as parsing,
@@ -155,7 +168,10 @@ class Sink:
         """Where to resume ``partition``: what the lake says, never what the log remembers."""
         self._land()
         self._lake.refresh()
-        offset = self._lake.next_offset(partition)
+        covered = self._lake.covered(partition)
+        # Again: it may be another by the time at which the partition comes to this sink.
+        check_continues(self._log, {partition: covered}, "the lake", REMEDY)
+        offset = covered.next_offset
         begin = self._log.begin_offsets().get(partition, 0)
         if begin > offset:
             raise LogTruncated(
@@ -253,7 +269,7 @@ class Sink:
         following = batch.following()
         parsed = parsing.result()
         self._probe("committing")
-        self._lake.append(parsed.rows, batch.first, following)
+        self._lake.append(parsed.rows, batch.first, following, marks_of(batch.slices))
         self._probe("committed")
         self._report(BatchReport(parsed.accepted, parsed.quarantined, time.perf_counter() - started))
         return following

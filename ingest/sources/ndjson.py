@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -25,13 +26,14 @@ def read_ndjson(lines: Iterable[bytes]) -> Iterator[NewRecord]:
 
     A line that cannot be read still becomes a record: it is quarantined there, not lost here.
     """
-    for line in lines:
-        value = line.strip()
+    for number, line in enumerate(lines):
+        # Spreadsheets and some editors begin a file with a mark.
+        value = (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line).strip()
         if not value:
             continue
         try:
             found = _decoder.decode(value)
             key = found.learner_key or found.staff_key or found.event_id or ""
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             key = ""
         yield NewRecord(key.encode("utf-8", "replace"), value)

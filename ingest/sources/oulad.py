@@ -24,6 +24,7 @@ from ingest.events import enrolment as e
 from ingest.events.learning import ContentAccessed
 from ingest.log.port import NewRecord
 from ingest.sources.ids import stable_id
+from ingest.sources.packed import unpacking
 from ingest.sources.report import ImportReport
 from warehouse.errors import BadSource
 
@@ -65,7 +66,7 @@ class _Rows:
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         columns = _COLUMNS[self._table]
         opened = gzip.open(self._path, "rb") if self._path.suffix == ".gz" else self._path.open("rb")  # noqa: SIM115
-        with io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as file:
+        with unpacking(self._path.name), io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = next(reader, [])
             missing = [c for c in columns if c not in header]

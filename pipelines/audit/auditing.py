@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from pipelines.audit.corrections import simplest
-from pipelines.audit.model import Audit, Claim, Figure, Relation, Statement, Unread
+from pipelines.audit.model import Audit, Claim, PrintedFigure, Relation, Statement, Unread
 from pipelines.audit.rules import claims
 
 __all__ = ["audit"]
@@ -14,7 +14,9 @@ __all__ = ["audit"]
 _ORDER = {"error": 0, "warning": 1, "notice": 2}
 
 
-def audit(figures: Mapping[str, Figure], relations: Iterable[Relation] = (), unread: Iterable[Unread] = ()) -> Audit:
+def audit(
+    figures: Mapping[str, PrintedFigure], relations: Iterable[Relation] = (), unread: Iterable[Unread] = ()
+) -> Audit:
     """Look at every claim that the figures make.
 
     Raises:

@@ -23,11 +23,10 @@ from pipelines.audit.possible import (
     sprite,
 )
 from pipelines.audit.printed import Printed
-from pipelines.reports.bulletin.model import Label
+from pipelines.words import LANGUAGES, Label, label_of, words_of
 
 __all__ = ["Dispersion", "InRange", "MeanOf", "Order", "RelationClaim", "Same", "ShareOf", "SumsToWhole", "Transposed"]
 
-_VAGUE = Label("其中有约数，不能判定", "one of them is about a number only: nothing can be told")
 #: How far to look for standard deviations that are possible.
 _FAR = 60
 
@@ -45,7 +44,12 @@ def _number(value: Fraction | Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _told(low: Fraction, high: Fraction) -> str:
+def _told(key: str, **values: object) -> Label:
+    """What a claim says of the figures, by its key in the catalogue."""
+    return label_of("audit.arithmetic", key, **values)
+
+
+def _range(low: Fraction, high: Fraction) -> str:
     return _number(low) if low == high else f"[{_number(low)}, {_number(high)}]"
 
 
@@ -56,7 +60,7 @@ def _span(first: int, last: int) -> str:
 def _arrows(printed: Sequence[tuple[int, str]]) -> Label:
     """Whole numbers, each with what it prints."""
     told = [f"{n:,} → {text}" for n, text in printed]
-    return Label("；".join(told), "; ".join(told))
+    return Label(*(words_of("text", language)["clause_joiner"].join(told) for language in LANGUAGES))
 
 
 def _each_others(values: Values, one: str, other: str) -> list[tuple[str, str]]:
@@ -107,27 +111,18 @@ class ShareOf:
     def check(self, values: Values) -> Verdict:
         share, of = values[self.share], values[self.denominator]
         if _vague(values, self.figures) or not of.is_whole:
-            return Verdict(None, _VAGUE)
+            return Verdict(None, _told("vague"))
         total = int(of.value)
         if total <= 0:
-            return Verdict(None, Label("分母为0或未知", "the denominator is 0 or unknown"))
+            return Verdict(None, _told("no_denominator"))
         if self.numerator is not None:
             return self._quotient(share, values[self.numerator], total)
         possible = possible_counts(share, total)
         if possible:
-            told = _span(possible[0], possible[-1])
-            return Verdict(
-                True, Label(f"{total:,}中的{told}即{share.text}", f"{told} of {total:,} print as {share.text}")
-            )
-        beside = self._beside(share, total)
-        near = _arrows(beside)
-        return Verdict(
-            False,
-            Label(
-                f"{total:,}中没有整数得{share.text}：{near.zh}",
-                f"no whole number of {total:,} gives {share.text}: {near.en}",
-            ),
-        )
+            counts = _span(possible[0], possible[-1])
+            return Verdict(True, _told("share", counts=counts, total=total, share=share.text))
+        near = _arrows(self._beside(share, total))
+        return Verdict(False, _told("no_share", total=total, share=share.text, near=near))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
         share, total = values[self.share], int(values[self.denominator].value)
@@ -148,11 +143,8 @@ class ShareOf:
         printed = printed_share(int(part.value), total, share.decimals) if part.is_whole else ""
         low, high = part.low * 100 / total, part.high * 100 / total
         holds = low <= share.high and high >= share.low
-        told = printed or f"{_told(low, high)}%"
-        counts = f"{_number(part.value)} ÷ {total:,} = {told}"
-        if holds:
-            return Verdict(True, Label(f"{counts}，与{share.text}相符", f"{counts}, as {share.text} says"))
-        return Verdict(False, Label(f"{counts}，印为{share.text}", f"{counts}, printed as {share.text}"))
+        quotient = f"{_number(part.value)} ÷ {total:,} = {printed or f'{_range(low, high)}%'}"
+        return Verdict(holds, _told("quotient" if holds else "no_quotient", quotient=quotient, share=share.text))
 
     def power(self, values: Values) -> float | None:
         share, of = values[self.share], values[self.denominator]
@@ -185,23 +177,19 @@ class SumsToWhole:
 
     def check(self, values: Values) -> Verdict:
         if _vague(values, self.figures):
-            return Verdict(None, _VAGUE)
+            return Verdict(None, _told("vague"))
         shares = [values[s] for s in self.shares]
         total = sum((s.value for s in shares), Decimal(0))
         low, high = sum((s.low for s in shares), Fraction(0)), sum((s.high for s in shares), Fraction(0))
         counts = self._counts(values)
-        zh, en, fits = "", "", True
+        more, fits = Label("", ""), True
         if counts is not None and self.denominator is not None:
             least, most = sum(c[0] for c in counts), sum(c[-1] for c in counts)
             whole = int(values[self.denominator].value)
             fits = least <= whole <= most
-            told = _span(least, most)
-            zh, en = f"，即{told}，而共{whole:,}", f", of {told} where there are {whole:,}"
+            more = _told("sum_of", counts=_span(least, most), whole=whole)
         holds = low <= 100 <= high and fits
-        return Verdict(
-            holds,
-            Label(f"各部分合计{_number(total)}%{zh}", f"the parts add up to {_number(total)}%{en}"),
-        )
+        return Verdict(holds, _told("sum", total=_number(total), more=more))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
         """Of each share, what is left beside the others."""
@@ -256,21 +244,19 @@ class RelationClaim:
     def check(self, values: Values) -> Verdict:
         one = self.relation
         if _vague(values, self.figures):
-            return Verdict(None, _VAGUE)
+            return Verdict(None, _told("vague"))
         try:
             left, right = interval(one.left, values), interval(one.right, values)
         except ZeroDivisionError:
-            return Verdict(None, Label("除数可能为0", "a divisor may be 0"))
+            return Verdict(None, _told("no_divisor"))
         holds = bool(_compared(left, _COMPARED[one.relation], right))
         unit = "%" if all(values[f].is_percent for f in self.figures) and self.figures else ""
         sides = [
-            values[text].text if text in values else f"{_told(*found)}{unit}"
+            values[text].text if text in values else f"{_range(*found)}{unit}"
             for text, found in ((one.left.strip(), left), (one.right.strip(), right))
         ]
-        told = f"{sides[0]} {_COMPARED[one.relation]} {sides[1]}"
-        if holds:
-            return Verdict(True, Label(f"{told}（{one.why.zh}）", f"{told} ({one.why.en})"))
-        return Verdict(False, Label(f"应有{told}（{one.why.zh}）", f"{told} should hold ({one.why.en})"))
+        relation = f"{sides[0]} {_COMPARED[one.relation]} {sides[1]}"
+        return Verdict(holds, _told("relation" if holds else "no_relation", relation=relation, why=one.why))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
         """Of each figure, the value nearest to the printed one with which the relation holds, the others being right."""
@@ -338,7 +324,7 @@ class Same:
     def check(self, values: Values) -> Verdict:
         a, b = values[self.one], values[self.other]
         if _vague(values, self.figures):
-            return Verdict(None, _VAGUE)
+            return Verdict(None, _told("vague"))
         holds = a.low <= b.high and b.low <= a.high and a.is_percent == b.is_percent
         sign = "=" if holds else "≠"
         told = f"{a.text} {sign} {b.text}"
@@ -371,7 +357,7 @@ class Order:
     def check(self, values: Values) -> Verdict:
         a, b = values[self.less], values[self.greater]
         if _vague(values, self.figures):
-            return Verdict(None, _VAGUE)
+            return Verdict(None, _told("vague"))
         holds = a.low <= b.high
         told = f"{a.text} {'≤' if holds else '>'} {b.text}"
         return Verdict(holds, Label(told, told))
@@ -430,23 +416,15 @@ class MeanOf:
     def check(self, values: Values) -> Verdict:
         mean, n = values[self.mean], int(values[self.n].value)
         if _vague(values, self.figures) or n <= 0:
-            return Verdict(None, _VAGUE)
+            return Verdict(None, _told("vague"))
         parts = n * self.items
         sums = possible_sums(mean, n, self.items)
         if self.scale is not None:
             sums = range(max(sums.start, self.scale[0] * parts), min(sums.stop, self.scale[1] * parts + 1))
         if sums:
-            told = _span(sums[0], sums[-1])
-            return Verdict(True, Label(f"{told} ÷ {parts:,}得{mean.text}", f"{told} ÷ {parts:,} prints as {mean.text}"))
-        beside = self._beside(mean, parts)
-        near = _arrows(beside)
-        return Verdict(
-            False,
-            Label(
-                f"没有整数除以{parts:,}得{mean.text}：{near.zh}",
-                f"no whole number ÷ {parts:,} gives {mean.text}: {near.en}",
-            ),
-        )
+            return Verdict(True, _told("mean", sums=_span(sums[0], sums[-1]), parts=parts, mean=mean.text))
+        near = _arrows(self._beside(mean, parts))
+        return Verdict(False, _told("no_mean", parts=parts, mean=mean.text, near=near))
 
     @staticmethod
     def _beside(mean: Printed, parts: int) -> list[tuple[int, str]]:
@@ -506,21 +484,14 @@ class Dispersion:
     def check(self, values: Values) -> Verdict:
         mean, sd, n = values[self.mean], values[self.sd], int(values[self.n].value)
         if _vague(values, self.figures) or n < 2:
-            return Verdict(None, _VAGUE)
-        what = Label(
-            f"{n:,}个整数的均值{mean.text}、标准差{sd.text}",
-            f"mean {mean.text} and SD {sd.text} of {n:,} whole numbers",
-        )
-        if self._possible(mean, sd, n):
-            example = self._example(mean, sd, n)
-            return Verdict(
-                True,
-                Label(
-                    f"可以有{what.zh}" + (f"，例如{example}" if example else ""),
-                    f"{what.en} are possible" + (f", for example {example}" if example else ""),
-                ),
-            )
-        return Verdict(False, Label(f"不可能有{what.zh}", f"{what.en} are impossible"))
+            return Verdict(None, _told("vague"))
+        values_of = {"mean": mean.text, "sd": sd.text, "n": n}
+        if not self._possible(mean, sd, n):
+            return Verdict(False, _told("no_dispersion", **values_of))
+        example = self._example(mean, sd, n)
+        if not example:
+            return Verdict(True, _told("dispersion", **values_of))
+        return Verdict(True, _told("dispersion_such_as", **values_of, example=example))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
         mean, sd, n = values[self.mean], values[self.sd], int(values[self.n].value)
@@ -564,13 +535,7 @@ class Transposed:
         texts = f"{values[self.one].text}, {values[self.other].text}"
         if not swapped:
             return Verdict(True, Label(texts, texts))
-        return Verdict(
-            False,
-            Label(
-                f"{values[self.one].text}与{values[self.other].text}只差相邻两位数字互换，可能是同一个数",
-                f"{values[self.one].text} and {values[self.other].text} differ by two neighbouring digits swapped: they may be one",
-            ),
-        )
+        return Verdict(False, _told("transposed", one=values[self.one].text, other=values[self.other].text))
 
     def nearest(self, values: Values) -> list[tuple[str, str]]:
         return _each_others(values, self.one, self.other)

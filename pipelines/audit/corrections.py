@@ -6,31 +6,20 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.audit.claims import ShareOf, Transposed
-from pipelines.audit.model import Claim, Correction, Figure, Values
+from pipelines.audit.model import Claim, Correction, PrintedFigure, Values
 from pipelines.audit.possible import possible_counts
 from pipelines.audit.printed import Printed
-from pipelines.reports.bulletin.model import Label
+from pipelines.words import label_of
 
 __all__ = ["simplest", "slips"]
 
-_SWAPPED = Label("相邻两位数字互换", "two neighbouring digits swapped")
-_REVERSED = Label("数字倒写", "the digits reversed")
-_APART = Label("两位数字互换", "two digits swapped")
-_POINT = Label("小数点错位", "the point moved")
-_ONE = Label("一位数字有误", "one digit wrong")
-_DROPPED = Label("多一位数字", "a digit too many")
-_ADDED = Label("少一位数字", "a digit missing")
-_NEAREST = Label("可能的最近值", "the nearest possible value")
-_DENOMINATOR = Label("另一个分母", "another denominator")
-_MISSING = Label("分母差{n}", "a denominator {n} off")
 
-
-def slips(printed: Printed) -> Iterator[tuple[Label, Printed]]:
-    """What one slip of the pen makes of a number, the likeliest slips first."""
+def slips(printed: Printed) -> Iterator[tuple[str, Printed]]:
+    """What one slip of the pen makes of a number, with the kind of slip (``audit.slips`` of the catalogue), the likeliest first."""
     seen = {printed.units}
     text = str(printed.units).rjust(printed.decimals + 1, "0")
 
-    def other(kind: Label, digits: str) -> Iterator[tuple[Label, Printed]]:
+    def other(kind: str, digits: str) -> Iterator[tuple[str, Printed]]:
         if digits and digits.isdigit() and int(digits) not in seen:
             seen.add(int(digits))
             yield kind, printed.with_units(int(digits))
@@ -38,35 +27,37 @@ def slips(printed: Printed) -> Iterator[tuple[Label, Printed]]:
     swaps = [(i, j) for i in range(len(text)) for j in range(i + 1, len(text))]
     for near in (True, False):
         if not near:
-            yield from other(_REVERSED, text[::-1])
+            yield from other("reversed", text[::-1])
         for i, j in swaps:
             if (j == i + 1) == near:
                 chars = list(text)
                 chars[i], chars[j] = chars[j], chars[i]
-                yield from other(_SWAPPED if near else _APART, "".join(chars))
+                yield from other("swapped" if near else "apart", "".join(chars))
     for i in range(len(text)):
         for digit in "0123456789":
-            yield from other(_ONE, text[:i] + digit + text[i + 1 :])
+            yield from other("one", text[:i] + digit + text[i + 1 :])
     if printed.decimals:
-        yield from other(_POINT, text + "0")
-        yield from other(_POINT, text[:-1] if text.endswith("0") else "")
+        yield from other("point", text + "0")
+        yield from other("point", text[:-1] if text.endswith("0") else "")
     for i in range(len(text)):
-        yield from other(_DROPPED, text[:i] + text[i + 1 :])
+        yield from other("dropped", text[:i] + text[i + 1 :])
     for i in range(len(text) + 1):
         for digit in "0123456789":
-            yield from other(_ADDED, text[:i] + digit + text[i:])
+            yield from other("added", text[:i] + digit + text[i:])
 
 
 #: What each kind of change costs: of two that resolve as much, the cheaper is the simpler.
 _COSTS = {
     kind: n
-    for n, kind in enumerate([_SWAPPED, _REVERSED, _DENOMINATOR, _APART, _ONE, _POINT, _MISSING, _DROPPED, _ADDED, _NEAREST])
-}  # fmt: skip
+    for n, kind in enumerate(
+        ["swapped", "reversed", "denominator", "apart", "one", "point", "missing", "dropped", "added", "nearest"]
+    )
+}
 
 
 def simplest(
     claim: Claim, nearest: Sequence[tuple[str, str]], values: Values, tied: Mapping[str, Sequence[Claim]],
-    broken: Mapping[int, bool], figures: Mapping[str, Figure],
+    broken: Mapping[int, bool], figures: Mapping[str, PrintedFigure],
 ) -> list[Correction]:  # fmt: skip
     """The changes that break least, resolve most, and are the likeliest slips; one of a figure and kind, three at most.
 
@@ -88,27 +79,28 @@ def simplest(
         seen.add((name, changed.units))
         resolves = breaks = 0
         # Another denominator may be that of this share only.
-        for other in [claim] if kind is _DENOMINATOR else tied[name]:
+        for other in [claim] if kind == "denominator" else tied[name]:
             if isinstance(other, Transposed) and other is not claim:
                 continue
             holds = other.check(now).holds
             resolves += bool(broken.get(id(other))) and holds is True
             breaks += not broken.get(id(other)) and holds is False
-        cost = _COSTS.get(kind, _COSTS[_MISSING])
+        cost = _COSTS[kind]
         moved = abs(float(changed.value - values[name].value)) / (abs(float(values[name].value)) or 1)
         rank = (breaks, -resolves, cost, moved)
         key = (name, cost)
         if key not in best or rank < best[key][0]:
-            best[key] = rank, Correction(name, changed.text, kind, resolves, breaks)
+            what = label_of("audit.slips", kind, n=changed.units - values[name].units)
+            best[key] = rank, Correction(name, changed.text, what, resolves, breaks)
     return [correction for _, correction in sorted(best.values(), key=lambda found: found[0])[:3]]
 
 
 def _candidates(
-    claim: Claim, nearest: Sequence[tuple[str, str]], values: Values, figures: Mapping[str, Figure]
-) -> Iterator[tuple[str, Label, Printed]]:
+    claim: Claim, nearest: Sequence[tuple[str, str]], values: Values, figures: Mapping[str, PrintedFigure]
+) -> Iterator[tuple[str, str, Printed]]:
     if isinstance(claim, Transposed):
         for name, text in nearest:
-            yield name, _SWAPPED, Printed.parse(text)
+            yield name, "swapped", Printed.parse(text)
         return
     if isinstance(claim, ShareOf):
         yield from _denominators(claim, values, figures)
@@ -118,12 +110,12 @@ def _candidates(
                 yield name, kind, changed
     for name, text in nearest:
         if name in figures:
-            yield name, _NEAREST, Printed.parse(text, is_percent=values[name].is_percent)
+            yield name, "nearest", Printed.parse(text, is_percent=values[name].is_percent)
 
 
 def _denominators(
-    claim: ShareOf, values: Values, figures: Mapping[str, Figure]
-) -> Iterator[tuple[str, Label, Printed]]:
+    claim: ShareOf, values: Values, figures: Mapping[str, PrintedFigure]
+) -> Iterator[tuple[str, str, Printed]]:
     """Other figures that could be meant, the counts behind other shares of the same whole, and a few people more or less."""
     of, whole, group = values[claim.denominator], figures[claim.denominator], figures[claim.share].group
     total, seen = int(of.value), set()
@@ -139,8 +131,7 @@ def _denominators(
             continue
         if len(counts) == 1 and counts[0] > 0 and counts[0] != total and counts[0] not in seen:
             seen.add(counts[0])
-            yield claim.denominator, _DENOMINATOR, of.with_units(counts[0])
+            yield claim.denominator, "denominator", of.with_units(counts[0])
     for off in (-1, 1, -2, 2, -3, 3):
         if total + off > 0:
-            kind = Label(_MISSING.zh.format(n=f"{off:+d}"), _MISSING.en.format(n=f"{off:+d}"))
-            yield claim.denominator, kind, of.with_units(total + off)
+            yield claim.denominator, "missing", of.with_units(total + off)

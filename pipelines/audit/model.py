@@ -8,9 +8,20 @@ from datetime import date
 from typing import Literal, Protocol
 
 from pipelines.audit.printed import Printed
-from pipelines.reports.bulletin.model import Label
+from pipelines.words import Label
 
-__all__ = ["Audit", "Claim", "Correction", "Figure", "Relation", "Severity", "Statement", "Unread", "Values", "Verdict"]
+__all__ = [
+    "Audit",
+    "Claim",
+    "Correction",
+    "PrintedFigure",
+    "Relation",
+    "Severity",
+    "Statement",
+    "Unread",
+    "Values",
+    "Verdict",
+]
 
 Severity = Literal["error", "warning", "notice"]
 Values = Mapping[str, Printed]
@@ -18,7 +29,7 @@ _NOTHING = Label("", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class PrintedFigure:
     """A printed figure and what is known of it.
 
     Attributes:
@@ -73,7 +84,7 @@ class Claim(Protocol):
 
     @property
     def rule(self) -> str:
-        """Its name, of which :mod:`pipelines.audit.words` says what it means."""
+        """Its name, whose text is a key of ``audit.rules`` in the catalogue of texts."""
 
     @property
     def severity(self) -> Severity:
@@ -136,7 +147,7 @@ class Unread:
 class Audit:
     """Everything that was looked at: findings first, errors before warnings."""
 
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, PrintedFigure]
     statements: Sequence[Statement]
     unread: Sequence[Unread] = field(default_factory=tuple)
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from pipelines.audit.printed import Printed
-from pipelines.reports.figures import percent
+from pipelines.words import percent
 
 __all__ = ["debit", "grimmer", "possible_counts", "possible_sums", "printed_share", "share_power", "sprite"]
 
@@ -102,25 +102,22 @@ def sprite(mean: Printed, sd: Printed, n: int, least: int, most: int) -> dict[in
 
     From the most even answers on, pairs are moved apart until the squares add up.
     """
+    # Moving a down and b up by one adds 2(b − a + 1) to the squares; what adds most comes first.
+    levels = range(least, most + 1)
+    pairs = sorted(((2 * (b - a + 1), a, b) for a in levels[1:] for b in levels[:-1] if a <= b), reverse=True)
     for total, squares in _states(mean, sd, n, 1, least, most):
         each, over = divmod(total, n)
-        counts = dict.fromkeys(range(least, most + 1), 0)
+        counts = dict.fromkeys(levels, 0)
         counts[each] += n - over
         if over:
             counts[each + 1] += over
         missing = squares - sum(k * v * v for v, k in counts.items())
         while missing:
-            # Moving a down and b up by one adds 2(b − a + 1) to the squares.
-            steps = [
-                (2 * (b - a + 1), a, b)
-                for a in counts
-                for b in counts
-                if a <= b and a > least and b < most and counts[a] and counts[b] and (a != b or counts[a] > 1)
-                and 2 * (b - a + 1) <= missing
-            ]  # fmt: skip
-            if not steps:
+            for added, a, b in pairs:
+                if added <= missing and counts[a] and counts[b] and (a != b or counts[a] > 1):
+                    break
+            else:
                 break
-            added, a, b = max(steps)
             # As often as it goes at once, where the two are far apart; the last steps one by one.
             times = max(1, min(missing // added, counts[a] // 2, counts[b] // 2) // 2)
             counts[a] -= times

@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.audit.expressions import names
-from pipelines.audit.model import Figure, Relation, Unread
+from pipelines.audit.model import PrintedFigure, Relation, Unread
 from pipelines.audit.printed import Printed
-from pipelines.reports.bulletin.model import Label
+from pipelines.words import Label
 from warehouse.errors import BadConfiguration
 
 __all__ = ["figures_of", "read_figures", "read_relations", "read_shares", "relations_of", "shares_of"]
@@ -105,7 +105,7 @@ def _rows(file: Path, called: Mapping[str, Sequence[str]], needed: Sequence[str]
     ]
 
 
-def read_figures(file: Path) -> tuple[dict[str, Figure], list[Unread]]:
+def read_figures(file: Path) -> tuple[dict[str, PrintedFigure], list[Unread]]:
     """The figures of a file by id, and the cells that could not be read.
 
     Raises:
@@ -114,10 +114,10 @@ def read_figures(file: Path) -> tuple[dict[str, Figure], list[Unread]]:
     return figures_of(_rows(file, _CALLED, ("figure_id", "value_as_printed")), file.name)
 
 
-def figures_of(rows: Rows, file: str) -> tuple[dict[str, Figure], list[Unread]]:
+def figures_of(rows: Rows, file: str) -> tuple[dict[str, PrintedFigure], list[Unread]]:
     """The same of rows under our names or their aliases."""
     ours = _aliases(_CALLED)
-    found: dict[str, Figure] = {}
+    found: dict[str, PrintedFigure] = {}
     unread: list[Unread] = []
     for number, raw in enumerate(rows, 2):
         row = {ours.get(k, k): v for k, v in raw.items()}
@@ -144,7 +144,7 @@ def figures_of(rows: Rows, file: str) -> tuple[dict[str, Figure], list[Unread]]:
         except (BadConfiguration, ValueError) as error:
             unread.append(Unread(file, number, column, str(error)))
             continue
-        found[name] = Figure(
+        found[name] = PrintedFigure(
             name, value,
             _label(row, "label", name), _label(row, "where", ""),
             row.get("unit", ""), parts["numerator"], parts["denominator"], as_of, row.get("indicator", ""), row.get("group", ""),
@@ -160,13 +160,13 @@ def figures_of(rows: Rows, file: str) -> tuple[dict[str, Figure], list[Unread]]:
     return found, unread
 
 
-def _part(text: str, found: dict[str, Figure]) -> str | None:
+def _part(text: str, found: dict[str, PrintedFigure]) -> str | None:
     """The id of a numerator or denominator; a number that stands there itself becomes a figure."""
     if not text or _NAME.fullmatch(text):
         return text or None
     printed = Printed.parse(text)
     name = f"={printed.text}"
-    found.setdefault(name, Figure(name, printed, Label(printed.text, printed.text)))
+    found.setdefault(name, PrintedFigure(name, printed, Label(printed.text, printed.text)))
     return name
 
 
@@ -194,8 +194,8 @@ def relations_of(rows: Rows, file: str) -> list[Relation]:
 
 
 def read_shares(
-    file: Path, figures: dict[str, Figure], respondents: str | None
-) -> tuple[dict[str, Figure], list[Unread]]:
+    file: Path, figures: dict[str, PrintedFigure], respondents: str | None
+) -> tuple[dict[str, PrintedFigure], list[Unread]]:
     """The figures of a table of shares, one row an item: every column whose name ends in _pct or % is a share of its whole.
 
     Args:
@@ -209,12 +209,12 @@ def read_shares(
 
 
 def shares_of(
-    rows: Rows, file: str, figures: Mapping[str, Figure], respondents: str | None = None,
+    rows: Rows, file: str, figures: Mapping[str, PrintedFigure], respondents: str | None = None,
     levels: Mapping[str, Label] | None = None,
-) -> tuple[dict[str, Figure], list[Unread]]:  # fmt: skip
+) -> tuple[dict[str, PrintedFigure], list[Unread]]:  # fmt: skip
     """The same of rows; ids are those of the items and columns, ``levels`` what columns are called."""
     ours = _aliases(_SHARES)
-    found: dict[str, Figure] = {}
+    found: dict[str, PrintedFigure] = {}
     unread: list[Unread] = []
     for number, raw in enumerate(rows, 2):
         row = {ours.get(k, k): v for k, v in raw.items()}
@@ -236,7 +236,7 @@ def shares_of(
             except BadConfiguration as error:
                 unread.append(Unread(file, number, column, str(error)))
                 continue
-            found[name] = Figure(
+            found[name] = PrintedFigure(
                 name, printed, _joined(label, (levels or {}).get(level, Label(level, level))), unit="percent",
                 denominator=denominator, part_of=f"{file} {item}",
             )  # fmt: skip

@@ -19,8 +19,8 @@ from pipelines.audit.claims import (
     Transposed,
 )
 from pipelines.audit.expressions import names
-from pipelines.audit.model import Claim, Figure, Relation, Values
-from pipelines.reports.bulletin.model import Label
+from pipelines.audit.model import Claim, PrintedFigure, Relation, Values
+from pipelines.words import label_of
 from warehouse.errors import BadConfiguration
 
 __all__ = ["LADDER", "claims"]
@@ -34,7 +34,7 @@ _LONG = 1_000
 _EXPECTED = 0.5
 
 
-def claims(figures: Mapping[str, Figure], relations: Iterable[Relation]) -> list[Claim]:
+def claims(figures: Mapping[str, PrintedFigure], relations: Iterable[Relation]) -> list[Claim]:
     """Every claim, in the order of the figures; then the relations.
 
     Raises:
@@ -54,7 +54,7 @@ def claims(figures: Mapping[str, Figure], relations: Iterable[Relation]) -> list
     return [*found, *_transposed(figures)]
 
 
-def _of_each(figures: Mapping[str, Figure]) -> Iterator[Claim]:
+def _of_each(figures: Mapping[str, PrintedFigure]) -> Iterator[Claim]:
     for name, one in figures.items():
         for other in (one.numerator, one.denominator):
             if other is not None and other not in figures:
@@ -71,7 +71,7 @@ def _of_each(figures: Mapping[str, Figure]) -> Iterator[Claim]:
             yield Order(one.denominator, one.numerator, "part")
 
 
-def _of_wholes(figures: Mapping[str, Figure]) -> Iterator[Claim]:
+def _of_wholes(figures: Mapping[str, PrintedFigure]) -> Iterator[Claim]:
     parts: dict[str, list[str]] = defaultdict(list)
     for name, one in figures.items():
         if one.part_of:
@@ -83,11 +83,11 @@ def _of_wholes(figures: Mapping[str, Figure]) -> Iterator[Claim]:
             yield SumsToWhole(tuple(shares), denominators.pop() if len(denominators) == 1 else None)
         counts = [m for m in members if not figures[m].printed.is_percent]
         if whole in figures and counts:
-            why = Label("各部分合成总数", "the parts make up the whole")
+            why = label_of("audit.arithmetic", "parts")
             yield RelationClaim(Relation(f"parts of {whole}", " + ".join(counts), "=", whole, why))
 
 
-def _of_samples(figures: Mapping[str, Figure]) -> Iterator[Claim]:
+def _of_samples(figures: Mapping[str, PrintedFigure]) -> Iterator[Claim]:
     samples: dict[str, dict[str, str]] = defaultdict(dict)
     for name, one in figures.items():
         if one.statistic in ("mean", "sd"):
@@ -103,7 +103,7 @@ def _of_samples(figures: Mapping[str, Figure]) -> Iterator[Claim]:
             yield Dispersion(of["mean"], of["sd"], mean.denominator, mean.items, mean.scale)
 
 
-def _of_indicators(figures: Mapping[str, Figure]) -> Iterator[Claim]:
+def _of_indicators(figures: Mapping[str, PrintedFigure]) -> Iterator[Claim]:
     alike: dict[tuple[object, ...], list[str]] = defaultdict(list)
     dated: dict[tuple[object, ...], list[str]] = defaultdict(list)
     steps: dict[tuple[object, ...], dict[str, str]] = defaultdict(dict)
@@ -132,7 +132,7 @@ def _of_indicators(figures: Mapping[str, Figure]) -> Iterator[Claim]:
                 yield Order(later, earlier, "falls", "error" if is_sure else "warning")
 
 
-def _transposed(figures: Mapping[str, Figure]) -> Iterator[Claim]:
+def _transposed(figures: Mapping[str, PrintedFigure]) -> Iterator[Claim]:
     """Only pairs that differ so, and only where no such pair is to be expected: all else would say nothing."""
     lengths: dict[tuple[str, int], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name, one in figures.items():

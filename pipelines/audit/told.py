@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
-from pipelines.audit.against import Compared
+from pipelines.audit.comparing import Compared
 from pipelines.audit.model import Audit, Correction, Unread
-from pipelines.audit.words import WORDS
+from pipelines.words import words_of
 
 __all__ = [
     "compared_texts",
@@ -38,12 +38,12 @@ def power_text(power: float | None) -> str:
 def figures_text(audit: Audit, names: Sequence[str], language: str) -> str:
     """Figures with what they say and how they were printed."""
     told = [f"{audit.figures[n].label.of(language)} {audit.figures[n].printed.text}" for n in names]
-    return ("；" if language == "zh" else "; ").join(dict.fromkeys(told))
+    return words_of("text", language)["clause_joiner"].join(dict.fromkeys(told))
 
 
 def correction_text(audit: Audit, correction: Correction, language: str) -> str:
     """What to change, and what that would change besides."""
-    w, figure = WORDS[language], audit.figures[correction.figure]
+    w, figure = words_of("audit", language), audit.figures[correction.figure]
     text = w["corrected"].format(
         figure=figure.label.of(language),
         old=figure.printed.text,
@@ -56,7 +56,7 @@ def correction_text(audit: Audit, correction: Correction, language: str) -> str:
 
 def compared_texts(audit: Audit, one: Compared, language: str) -> tuple[str, str, str, str, str]:
     """A printed figure, as printed, as recomputed, the difference, and the verdict."""
-    w, figure = WORDS[language], audit.figures[one.figure]
+    w, figure = words_of("audit", language), audit.figures[one.figure]
     verdict = w["cannot"] if one.recomputed is None else w["agrees" if one.agrees else "differs"]
     difference = "" if one.difference is None else f"{one.difference:+,f}"
     return figure.label.of(language), figure.printed.text, one.recomputed or "", difference, verdict
@@ -64,12 +64,12 @@ def compared_texts(audit: Audit, one: Compared, language: str) -> tuple[str, str
 
 def unread_text(one: Unread, language: str) -> str:
     """Where a cell stands that could not be read."""
-    return WORDS[language]["row"].format(file=one.file, row=one.row, column=one.column)
+    return words_of("audit", language)["row"].format(file=one.file, row=one.row, column=one.column)
 
 
 def summary_text(audit: Audit, language: str) -> str:
     """How many findings there are of each severity, and how much holds."""
     found, held = Counter(s.severity for s in audit.findings), Counter(s.verdict.holds for s in audit.statements)
-    return WORDS[language]["summary"].format(
+    return words_of("audit", language)["summary"].format(
         errors=found["error"], warnings=found["warning"], notices=found["notice"], passed=held[True], vague=held[None]
     )

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from pipelines.audit.against import Comparison, compare
 from pipelines.audit.auditing import audit as audited
-from pipelines.audit.compose import compose_audit
-from pipelines.audit.model import Audit, Figure, Statement
+from pipelines.audit.comparing import Comparison
+from pipelines.audit.model import Audit, PrintedFigure, Statement
 from pipelines.audit.read import read_figures, read_relations, read_shares
 from pipelines.audit.told import (
     compared_texts,
@@ -24,14 +24,16 @@ from pipelines.audit.told import (
     summary_text,
     unread_text,
 )
-from pipelines.audit.words import RULES, SEVERITIES, WORDS
 from pipelines.commands.options import AsOf, Language, parse_date
-from pipelines.console import default_language, errors, output
+from pipelines.console import errors, output
+from pipelines.reading.comparison import compare
+from pipelines.reading.marts import open_marts
+from pipelines.reports.audit import compose_audit
 from pipelines.reports.document.files import check_endings, write_document
-from pipelines.settings import Settings
+from pipelines.settings import Settings, default_language
+from pipelines.words import words_of
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration
-from warehouse.query import connect
 
 __all__ = ["register"]
 
@@ -98,14 +100,14 @@ def audit(
         raise typer.Exit(3)
 
 
-def _compared(programme: str, as_of: str | None, figures: dict[str, Figure]) -> Comparison:
+def _compared(programme: str, as_of: str | None, figures: dict[str, PrintedFigure]) -> Comparison:
     workspace = Workspace(Settings.from_environment())
-    with connect(workspace.warehouse.published) as con:
+    with open_marts(workspace.warehouse.published) as con:
         return compare(con, programme, parse_date(as_of), figures)
 
 
 def _print(done: Audit, compared: Comparison | None, lang: str, *, is_full: bool) -> None:
-    w = WORDS[lang]
+    w = words_of("audit", lang)
     if done.findings:
         output.print(_findings(done, lang))
     if is_full:
@@ -119,31 +121,31 @@ def _print(done: Audit, compared: Comparison | None, lang: str, *, is_full: bool
 
 
 def _findings(done: Audit, lang: str) -> Table:
-    w = WORDS[lang]
+    w = words_of("audit", lang)
     table = Table(title=w["findings"], show_lines=True)
     for name in ("severity", "which", "why", "correction", "power"):
         table.add_column(w[name], justify="right" if name == "power" else "left")
     for one in done.findings:
         table.add_row(
-            f"[{_COLOURS[one.severity]}]{SEVERITIES[one.severity].of(lang)}[/]",
-            escape(figures_text(done, one.figures, lang)),
-            escape(f"{RULES[one.rule].of(lang)}\n{one.verdict.arithmetic.of(lang)}"),
-            escape("\n".join(correction_text(done, c, lang) for c in one.corrections[:1])),
+            Text(words_of("audit.severities", lang)[one.severity], _COLOURS[one.severity]),
+            figures_text(done, one.figures, lang),
+            f"{words_of('audit.rules', lang)[one.rule]}\n{one.verdict.arithmetic.of(lang)}",
+            "\n".join(correction_text(done, c, lang) for c in one.corrections[:1]),
             power_text(one.power),
         )
     return table
 
 
 def _passed(statements: list[Statement], done: Audit, lang: str) -> Table:
-    w = WORDS[lang]
+    w = words_of("audit", lang)
     table = Table(title=w["passed"])
     for name in ("which", "why", "strength", "power"):
         table.add_column(w[name], justify="right" if name == "power" else "left")
     for one in statements:
         told = w[strength(one.power)] if one.verdict.holds else w["vague"]
         table.add_row(
-            escape(figures_text(done, one.figures, lang)),
-            escape(one.verdict.arithmetic.of(lang)),
+            figures_text(done, one.figures, lang),
+            one.verdict.arithmetic.of(lang),
             told,
             power_text(one.power),
         )
@@ -151,11 +153,11 @@ def _passed(statements: list[Statement], done: Audit, lang: str) -> Table:
 
 
 def _against(compared: Comparison, done: Audit, lang: str) -> Table:
-    w = WORDS[lang]
+    w = words_of("audit", lang)
     caption = w["against_note"].format(on=compared.as_of, programme=compared.programme_id)
     table = Table(title=w["against"], caption=f"{caption} {w['simulated'] if compared.is_simulated else ''}")
     for name in ("which", "printed", "recomputed", "difference", "verdict"):
         table.add_column(w[name], justify="left" if name in ("which", "verdict") else "right")
     for one in compared.rows:
-        table.add_row(*(escape(text) for text in compared_texts(done, one, lang)))
+        table.add_row(*compared_texts(done, one, lang))
     return table

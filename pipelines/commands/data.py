@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import duckdb
+import pyarrow.parquet as pq
 import typer
 from rich.table import Table
 
-from pipelines.console import errors, output
+from pipelines.console import errors, output, plain
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
+from warehouse.damage import damage_of
 from warehouse.errors import BadConfiguration
-from warehouse.query import connect
+from warehouse.query import checked, connect_locked, without_formulas
 
 __all__ = ["register"]
 
@@ -30,6 +35,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+class Formulas(StrEnum):
+    """What becomes of text that looks like a formula."""
+
+    QUOTE = "quote"
+    KEEP = "keep"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     app.command()(sql)
@@ -41,19 +53,23 @@ def sql(
     ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TABLE,
     out: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file (Parquet needs one).")] = None,
+    formulas: Annotated[
+        Formulas,
+        typer.Option(help="CSV: text that a spreadsheet would take for a formula gets a ' before it, or is kept."),
+    ] = Formulas.QUOTE,
 ) -> None:
-    """Ask the published warehouse, read-only.
+    """Ask the published warehouse, read-only: no other file is opened, and none is written but what --output names.
 
     The marts go by their bare names (`rpt_status`, `fct_enrolment_days`, `dim_enrolments`, …);
     `lake.accepted` and `lake.quarantined` are the records behind them, `lake.events` the
     accepted ones with statements as the events that they are counted as. `show all tables` lists them.
     """
     workspace = Workspace(Settings.from_environment())
-    with connect(workspace.warehouse.published, workspace.lake) as con:
+    with connect_locked(workspace.warehouse.published, workspace.lake) as con:
         if query is None and sys.stdin.isatty():
             _prompt(con)
             return
-        _answer(con, query if query is not None else sys.stdin.read(), form, out)
+        _answer(con, query if query is not None else sys.stdin.read(), form, out, formulas)
 
 
 def _prompt(con: duckdb.DuckDBPyConnection) -> None:
@@ -78,27 +94,72 @@ def _prompt(con: duckdb.DuckDBPyConnection) -> None:
                 errors.print(str(error), markup=False)
 
 
-def _answer(con: duckdb.DuckDBPyConnection, query: str, form: Format, out: Path | None) -> None:
+#: Rows that are written at once.
+_BATCH = 10_000
+
+
+def _answer(
+    con: duckdb.DuckDBPyConnection, query: str, form: Format, out: Path | None, formulas: Formulas = Formulas.QUOTE
+) -> None:
     if form is Format.PARQUET and out is None:
         raise BadConfiguration("Parquet goes to a file; add --output FILE.parquet")
     try:
-        result = con.sql(query)
+        result = con.sql(checked(con, query))
         if result is None:
             return  # type: ignore[unreachable] # a statement without rows; the stubs do not say so
         if form is Format.TABLE and out is None:
             _print_table(result)
-        elif form is Format.CSV or (form is Format.TABLE and out is not None):
-            result.to_csv(str(out) if out else "/dev/stdout", header=True)
-        elif form is Format.PARQUET:
-            result.to_parquet(str(out))
+        elif form is Format.PARQUET and out is not None:
+            _write_parquet(result, out)
         else:
-            rows = result.to_arrow_table()
-            con.register("answer", rows)
-            con.execute(
-                f"copy (from answer) to '{str(out or '/dev/stdout').replace(chr(39), chr(39) * 2)}' (format json)"
-            )
+            with _opened(out) as file:
+                if form is Format.JSON:
+                    _write_json(result, file)
+                else:
+                    _write_csv(result, file, keep=formulas is Formulas.KEEP)
     except duckdb.Error as error:
-        raise BadConfiguration(str(error)) from None
+        raise damage_of(error) or BadConfiguration(str(error)) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BadConfiguration(f"{out or 'the answer'} cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def _opened(out: Path | None) -> Iterator[TextIO]:
+    if out is None:
+        # A program takes it as it is; a terminal is told nothing to do.
+        yield _Terminal() if sys.stdout.isatty() else sys.stdout
+        return
+    with out.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+class _Terminal(StringIO):
+    def write(self, text: str) -> int:
+        return sys.stdout.write(plain(text))
+
+
+def _write_csv(result: duckdb.DuckDBPyRelation, file: TextIO, *, keep: bool) -> None:
+    texts = without_formulas(result, keep=keep)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([f"'{name}" if name[:1] in ("=", "+", "-", "@") and not keep else name for name in result.columns])
+    while rows := texts.fetchmany(_BATCH):
+        writer.writerows(rows)
+
+
+def _write_json(result: duckdb.DuckDBPyRelation, file: TextIO) -> None:
+    """One object a line."""
+    lines = result.query("answer", "select cast(to_json(answer) as varchar) from answer")
+    while rows := lines.fetchmany(_BATCH):
+        file.writelines(f"{text}\n" for (text,) in rows)
+
+
+def _write_parquet(result: duckdb.DuckDBPyRelation, out: Path) -> None:
+    reader = result.to_arrow_reader(_BATCH)
+    with pq.ParquetWriter(out, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
 
 
 #: More rows than anyone reads on a screen.

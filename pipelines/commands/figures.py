@@ -9,20 +9,26 @@ from typing import Annotated
 
 import typer
 from rich.box import HORIZONTALS
+from rich.markup import escape
 from rich.table import Table
 
-from pipelines import steps
-from pipelines.commands.options import AsOf, KnownBy, Language, parse_date, parse_known_by
-from pipelines.console import default_language, output
-from pipelines.reports.excellence import read_proposals
-from pipelines.reports.figures import count_text, percent
-from pipelines.reports.indicators import read_figures
-from pipelines.restatement import restate as compare
-from pipelines.settings import Settings
-from pipelines.trace import events_behind, parse_figure, trace, write_relation
+from pipelines.commands.forgetting import print_retired
+from pipelines.commands.options import AsOf, KnownBy, Language, WithNames, known_before, naming_of, parse_date
+from pipelines.console import output
+from pipelines.reading.asked_figure import parse_figure
+from pipelines.reading.excellence import read_proposals
+from pipelines.reading.indicators import read_indicators
+from pipelines.reading.marts import open_marts
+from pipelines.reading.restatement import restate as compare
+from pipelines.reading.scorecard import read_scorecard
+from pipelines.reading.trace import counts_of, enrolments_behind, events_behind, trace, write_relation
+from pipelines.reports.people import Persons
+from pipelines.settings import Settings, default_language
+from pipelines.steps.build import published
+from pipelines.steps.naming import name_enrolments
+from pipelines.words import count_text, percent, words_of
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration
-from warehouse.query import connect
 
 __all__ = ["register"]
 
@@ -46,6 +52,15 @@ def _plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _who(persons: Persons | None, name: str, language: str) -> str:
+    """An enrolment or a member of staff, with name, school and phone where these were asked for."""
+    person = persons.people.get(name) if persons else None
+    if person is None:
+        return name
+    school = person.school.of(language) if person.school else ""
+    return " ".join(text for text in (person.name, school, person.phone, name) if text)
+
+
 def _move(now: tuple[int, int], before: tuple[int, int] | None) -> str:
     """The change of a rate in percentage points, of the printed decimals' size."""
     if before is None or not now[1] or not before[1]:
@@ -65,19 +80,24 @@ def indicators(
 ) -> None:
     """Print every indicator of a programme with its counts, ranks and the change since an earlier date."""
     workspace = Workspace(Settings.from_environment())
-    before = parse_known_by(known_by, workspace.time_zone(programme))
+    before = known_before(workspace, programme, known_by)
     lang = language or default_language()
-    with connect(steps.published(workspace, before)) as con:
-        found = read_figures(con, programme, parse_date(as_of), breakdown=by, since=parse_date(since), language=lang)
+    with open_marts(published(workspace, before)) as con:
+        found = read_indicators(con, programme, parse_date(as_of), breakdown=by, since=parse_date(since), language=lang)
     if only and (unknown := set(only) - {f.indicator for f in found}):
         raise BadConfiguration(f"{programme} has no indicator {', '.join(sorted(unknown))}")
     # Short heads: the figures must fit in 80 columns.
-    heads = (
-        ("指标", "范围", "人数", "共", "%", "名次", "百分点", "原名次")
-        if lang == "zh"
-        else ("Indicator", "Cell", "n", "of", "%", "#", "± pp", "# then")
-    )
-    columns = [(head, at > 1) for at, head in enumerate(heads)][: 8 if since else 6]
+    w = words_of("indicators", lang)
+    heads = [
+        "indicator",
+        "cell",
+        "numerator",
+        "denominator",
+        "rate",
+        "rank",
+        *(["change", "rank_before"] if since else []),
+    ]
+    columns = [(w[head], at > 1) for at, head in enumerate(heads)]
     table = _table(*columns)
     last = ""
     for f in found:
@@ -120,15 +140,15 @@ def explain(
         raise BadConfiguration(f"--of {of}: expected numerator, denominator or missing")
     workspace = Workspace(Settings.from_environment())
     wanted = parse_figure(figure)
-    zone = workspace.time_zone(wanted.programme_id)
-    before = parse_known_by(known_by, zone)
-    zh = (language or default_language()) == "zh"
-    with connect(steps.published(workspace, before), workspace.lake) as con:
+    before = known_before(workspace, wanted.programme_id, known_by)
+    lang = language or default_language()
+    zh = lang == "zh"
+    with open_marts(published(workspace, before), workspace.lake) as con:
         found = trace(con, wanted)
         n, d = found.numerator_count, found.denominator_count
         lines = [
-            f"[bold]{found.label_zh if zh else found.label_en}[/bold]  {figure}",
-            f"{'定义' if zh else 'definition'} (v{found.definition_version}): {found.definition_zh if zh else found.definition_en}",
+            f"[bold]{escape(found.label_zh if zh else found.label_en)}[/bold]  {escape(figure)}",
+            f"{words_of('indicators.trace', lang)['definition']} (v{found.definition_version}): {escape(found.definition_zh if zh else found.definition_en)}",
             f"{count_text(n)} ÷ {count_text(d)} = [bold]{percent(n, d)} %[/bold]",
             f"build {found.build_id}, {found.built_at:%Y-%m-%d %H:%M} UTC"
             + (f", as known by {known_by}" if known_by else ""),
@@ -144,8 +164,8 @@ def explain(
             )
         output.print("\n[bold]SQL[/bold] (run it with: xueqing sql)")
         output.print(found.sql, markup=False, soft_wrap=True)
-        events = events_behind(con, found, of=of, time_zone=zone, recorded_before=before)
-        total, people = con.sql("select count(*), count(distinct enrolment_id) from events").fetchone() or (0, 0)
+        events = events_behind(con, found, of=of, recorded_before=before)
+        total, people = counts_of(con)
         output.print(
             f"\n[bold]{count_text(total)} events of {count_text(people)} enrolments[/bold] behind the {of}",
             soft_wrap=True,
@@ -157,7 +177,8 @@ def explain(
             table.add_row(row[0], row[1], f"{row[2]:%Y-%m-%d %H:%M:%S}", f"{row[5]}:{row[6]}", "yes" if row[7] else "")
         if limit:
             output.print(table)
-        for relation, file in ((events, export_events), (con.sql(found.enrolments_sql), export_enrolments)):
+        print_retired(workspace, wanted.programme_id)
+        for relation, file in ((events, export_events), (enrolments_behind(con, found), export_enrolments)):
             if file is not None:
                 output.print(f"{count_text(write_relation(relation, file))} rows in {file}", soft_wrap=True)
     if not found.reconciles:
@@ -178,11 +199,10 @@ def restate(
 ) -> None:
     """List the cells that changed between two moments of knowing, and the events that came in between."""
     workspace = Workspace(Settings.from_environment())
-    zone = workspace.time_zone(programme)
-    known, until = parse_known_by(known_by, zone), parse_known_by(and_by, zone)
+    known, until = (known_before(workspace, programme, moment) for moment in (known_by, and_by))
     assert known is not None
-    on = parse_date(as_of) or workspace.pack(programme).report_on
-    files = steps.published(workspace, known), steps.published(workspace, until)
+    on = parse_date(as_of) or workspace.definitions.in_force(programme).report_on
+    files = published(workspace, known), published(workspace, until)
     found = compare(*files, workspace.lake, programme, on, known=known, until=until)
     breakdowns = by or ["programme", "county", "subject"]
     table = _table(
@@ -225,59 +245,43 @@ def scorecard(
     as_of: AsOf = None,
     known_by: KnownBy = None,
     language: Language = None,
+    with_names: WithNames = False,
 ) -> None:
     """Print an enrolment's score: evidence, target and points of each component, and what a pass still needs."""
     workspace = Workspace(Settings.from_environment())
-    before = parse_known_by(known_by, workspace.time_zone(programme))
-    on = parse_date(as_of)
+    before = known_before(workspace, programme, known_by)
     lang = language or default_language()
-    when = "valid_from_on <= $on and (valid_to_on is null or valid_to_on > $on)"
-    with connect(steps.published(workspace, before)) as con:
-        if on is None:
-            found = con.execute(
-                "select max(report_on) from reference.programmes where programme_id = $1", [programme]
-            ).fetchone()
-            on = found[0] if found else None
-        values = {"programme": programme, "enrolment": enrolment, "on": on}
-        rows = con.execute(
-            f"""
-            select c.stage, r.label_{lang}, c.achieved / r.unit_size::decimal(18, 3), r.target, r.unit, c.points, c.max_points,
-                c.todo_count, c.is_clipped
-            from fct_score_components c
-            join reference.assessment_rules r on c.programme_id = r.programme_id and c.definition_version = r.version
-                and c.component = r.component
-            where c.programme_id = $programme and c.enrolment_id = $enrolment and {when.replace("valid", "c.valid")}
-            order by c.stage, c.max_points desc, c.component
-            """,
-            values,
-        ).fetchall()
-        stages = con.execute(
-            "select stage, points, pass_points, missing_points, has_passed from fct_stage_scores where programme_id = $programme"
-            f" and enrolment_id = $enrolment and {when} order by stage",
-            values,
-        ).fetchall()
-    if not rows:
-        raise BadConfiguration(f"{programme} has no enrolment {enrolment!r} by {on}")
+    with open_marts(published(workspace, before)) as con:
+        found = read_scorecard(con, programme, enrolment, parse_date(as_of), lang)
+    if not found.components:
+        raise BadConfiguration(f"{programme} has no enrolment {enrolment!r} by {found.on}")
+    who = enrolment
+    if naming := naming_of(workspace.settings, "scorecard", with_names=with_names, password_file=None):
+        who = _who(
+            name_enrolments(workspace, naming, programme, f"score card {enrolment}", [enrolment]), enrolment, lang
+        )
     table = _table(
         ("Component", False), ("Has", True), ("Target", True), ("Points", True), ("Of", True), ("To do", True),
-        title=f"{enrolment}, {on}",
+        title=f"{who}, {found.on}",
     )  # fmt: skip
     last = None
-    for stage, label, has, target, unit, points, most, todo, clipped in rows:
-        if stage != last:
+    for c in found.components:
+        if c.stage != last:
             table.add_section()
-        last = stage
+        last = c.stage
         table.add_row(
-            label, f"{has:,.1f}", f"{target} {unit}", f"{points:.2f}" + ("*" if clipped else ""), _plain(most),
-            f"{todo:,} {unit}" if todo else "",
+            c.label, f"{c.achieved:,.1f}", f"{c.target} {c.unit}", f"{c.points:.2f}" + ("*" if c.is_clipped else ""), _plain(c.max_points),
+            f"{c.todo_count:,} {c.unit}" if c.todo_count else "",
         )  # fmt: skip
     output.print(table)
-    if any(row[-1] for row in rows):
+    if any(c.is_clipped for c in found.components):
         output.print("* more points were given than the component has; they are clipped")
-    for stage, points, needed, missing, passed in stages:
-        verdict = "" if passed is None else ": passed" if passed else f": {missing:.2f} points missing"
+    for s in found.stages:
+        verdict = "" if s.has_passed is None else ": passed" if s.has_passed else f": {s.missing:.2f} points missing"
         output.print(
-            f"{stage} {points:.2f}" + (f" of the {_plain(needed)} needed" if needed is not None else "") + verdict
+            f"{s.stage} {s.points:.2f}"
+            + (f" of the {_plain(s.needed)} needed" if s.needed is not None else "")
+            + verdict
         )
 
 
@@ -286,18 +290,24 @@ def excellent(
     as_of: AsOf = None,
     most: Annotated[int, typer.Option(min=1, help="How many of each award to print.")] = 10,
     language: Language = None,
+    with_names: WithNames = False,
 ) -> None:
     """Print whom the pack's rules propose for an award, in order, with the reason for each; ties are broken by id."""
     workspace = Workspace(Settings.from_environment())
     lang = language or default_language()
-    with connect(workspace.warehouse.published) as con:
+    with open_marts(workspace.warehouse.published) as con:
         found = read_proposals(con, programme, parse_date(as_of), most=most)
+    persons = None
+    if naming := naming_of(workspace.settings, "excellent", with_names=with_names, password_file=None):
+        who = [one.who for one in found]
+        persons = name_enrolments(workspace, naming, programme, "proposals for awards", who, who)
     last = ""
     for one in found:
         if one.award != last:
             output.print(f"\n[bold]{one.label_zh if lang == 'zh' else one.label_en}[/bold]")
         last = one.award
-        mark = "" if one.is_chosen else ("（未入选）" if lang == "zh" else " (beyond the quota)")
+        mark = "" if one.is_chosen else words_of("awards", lang)["beyond_quota"]
         output.print(
-            f"{one.position:>4}  {one.who}  {one.reason_zh if lang == 'zh' else one.reason_en}{mark}", soft_wrap=True
+            f"{one.position:>4}  {_who(persons, one.who, lang)}  {one.reason_zh if lang == 'zh' else one.reason_en}{mark}",
+            soft_wrap=True,
         )

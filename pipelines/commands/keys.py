@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ingest.lrs.keys import SCOPES, Keys
+from ingest.lrs.access.keys import SCOPES, Keys
 from pipelines.console import errors, output
 from pipelines.settings import Settings
+from pipelines.workspace import Workspace
 
 __all__ = ["app"]
 
@@ -23,7 +24,7 @@ app = typer.Typer(
 
 @contextmanager
 def _keys() -> Iterator[Keys]:
-    with closing(Keys(Settings.from_environment().keys)) as keys:
+    with closing(Keys(Workspace(Settings.from_environment()).settings.keys)) as keys:
         yield keys
 
 

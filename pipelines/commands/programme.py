@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ingest.packs import check_pack, load_pack, new_pack
-from pipelines import steps
+from ingest.programmes.loading import load_programme
+from ingest.programmes.pack import check_pack, load_pack
+from ingest.programmes.template import new_pack
+from pipelines.collect.sink import run_sink
 from pipelines.commands.options import parse_date
 from pipelines.console import errors, output
-from pipelines.programmes import load_programme, read_history
 from pipelines.settings import Settings
+from pipelines.steps.build import warn_of_definitions
 from pipelines.workspace import Workspace
 
 __all__ = ["app"]
@@ -34,7 +36,10 @@ def new(
 ) -> None:
     """Write a pack to start from. Fill in its files, then: xueqing programme check FOLDER."""
     new_pack(folder, programme or folder.name)
-    output.print(f"{folder} is written; XUEQING_PROGRAMMES names the folder that holds it")
+    output.print(
+        f"{folder} is written; fill it in, then: xueqing programme check {folder}, xueqing programme load {folder}",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -63,35 +68,43 @@ def load(
     """
     workspace = Workspace(Settings.from_environment())
     pack, start, is_new = load_programme(
-        workspace.log, workspace.lake, folder, now=datetime.now(UTC), applies_from_on=parse_date(applies_from)
+        workspace.log, workspace.definitions, folder, now=datetime.now(UTC), applies_from_on=parse_date(applies_from)
     )
     if not is_new:
         output.print(f"{pack.programme_id} is loaded just so already; nothing changes")
         return
-    steps.run_sink(workspace)
-    first = len(read_history(workspace.lake)[pack.programme_id]) == 1
+    run_sink(workspace)
+    first = len(workspace.definitions.history(pack.programme_id)) == 1
     since = "for all dates, being the first" if first else f"from {start} on"
     output.print(f"{pack.programme_id} is loaded and applies {since}; next: xueqing build")
 
 
 @app.command()
-def show(programme: Annotated[str, typer.Argument(help="A programme's id; none lists them all.")] = "") -> None:
+def show(
+    programme: Annotated[str, typer.Argument(help="A programme's id; none lists them all.")] = "",
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="The definitions in force on this local date; by default the newest.")
+    ] = None,
+) -> None:
     """Show a programme's dates, rules and indicators, or list the programmes."""
     workspace = Workspace(Settings.from_environment())
     if not programme:
-        for pack in workspace.packs.values():
+        for name in workspace.definitions.programmes:
+            pack = workspace.definitions.in_force(name)
             output.print(f"{pack.programme_id}  {pack.label_en}  {pack.label_zh}", markup=False, soft_wrap=True)
         return
-    history = read_history(workspace.lake).get(programme, [])
-    pack = history[-1].pack if history else workspace.pack(programme)
+    definitions = workspace.definitions
+    warn_of_definitions(definitions, programme)
+    pack = definitions.in_force(programme, parse_date(as_of))
     output.print(f"{pack.label_en}  {pack.label_zh}", markup=False)
     output.print(
         f"{pack.starts_on} to {pack.ends_on}, report on {pack.report_on}; {pack.timezone}; {pack.path}", soft_wrap=True
     )
-    for d in history:
-        output.print(
-            f"version {d.version}, loaded {d.recorded_at:%Y-%m-%d %H:%M} UTC, applies from {d.applies_from_on}"
-        )
+    for d in definitions.history(programme):
+        if d.recorded_at is not None:
+            output.print(
+                f"version {d.version}, loaded {d.recorded_at:%Y-%m-%d %H:%M} UTC, applies from {d.applies_from_on}"
+            )
     rules = Table("Stage", "Component", "Points", "Target", "Scoring", title="Assessment rules", title_justify="left")
     for row in pack.table("assessment_rules"):
         needed = f"{row['stage_pass_points']} of " if row["stage_pass_points"] else ""

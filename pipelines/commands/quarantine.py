@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from ingest.identity.sealing import Sealer
 from ingest.quarantine import read_quarantined, replay
+from ingest.sealed_records import opened_record, sealed_event
+from pipelines.collect.store import REJECTED
+from pipelines.commands import forgetting
 from pipelines.console import output
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
@@ -20,6 +25,9 @@ from warehouse.query import connect_lake
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Look at, export and replay the records that were kept aside.")
+
+
+forgetting.register_of_quarantine(app)
 
 
 @app.command("list")
@@ -50,8 +58,12 @@ def show(record: Annotated[str, typer.Argument(help="PARTITION:OFFSET as `list` 
     if not rows:
         raise BadConfiguration(f"there is no quarantined record {record}; see: xueqing quarantine list")
     row = rows[0]
+    with workspace.sealing() as sealer:
+        raw = _opened(sealer, row.raw)
     output.print(f"{row.place}  {row.reason}  {row.field}  {row.detail}", markup=False)
-    output.print(row.raw.decode("utf-8", "backslashreplace"), markup=False, soft_wrap=True)
+    output.print(
+        "(its key is gone)" if raw is None else raw.decode("utf-8", "backslashreplace"), markup=False, soft_wrap=True
+    )
 
 
 @app.command()
@@ -65,15 +77,20 @@ def export(
     """
     workspace = Workspace(Settings.from_environment())
     rows = [r for r in read_quarantined(connect_lake(workspace.lake), reason=reason) if r.replaced_by is None]
-    with file.open("w", encoding="utf-8") as out:
+    gone = 0
+    with file.open("w", encoding="utf-8") as out, workspace.sealing() as sealer:
         for row in rows:
+            raw = _opened(sealer, row.raw)
+            if raw is None:
+                gone += 1
+                continue
             line = {"record": row.place, "reason": row.reason, "field": row.field, "expected": row.detail}
             try:
-                line["value"] = row.raw.decode("utf-8")
+                line["value"] = raw.decode("utf-8")
             except UnicodeDecodeError:
-                line["base64"] = base64.b64encode(row.raw).decode()
+                line["base64"] = base64.b64encode(raw).decode()
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
-    output.print(f"{len(rows):,} records written to {file}")
+    output.print(f"{len(rows) - gone:,} records written to {file}" + (f"; of {gone:,} the key is gone" if gone else ""))
 
 
 @app.command("replay")
@@ -84,9 +101,36 @@ def replay_(file: Annotated[Path, typer.Argument(help="NDJSON file from `export`
     """
     workspace = Workspace(Settings.from_environment())
     lines = file.read_text(encoding="utf-8").splitlines()
-    done = replay(workspace.log, connect_lake(workspace.lake), lines)
+    with workspace.sealing(create=True) as sealer:
+        done = replay(
+            workspace.log, connect_lake(workspace.lake), lines, lambda value, event: sealed_event(sealer, value, event)
+        )
     output.print(f"{done.appended:,} replayed, {len(done.refused):,} still bad, {done.repeated:,} replayed before")
     for number, why in done.refused:
         output.print(f"  line {number}: {why}", markup=False)
     if done.refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def rejected(
+    file: Annotated[Path, typer.Argument(help="A file of the home's folder `rejected`.", exists=True, dir_okay=False)],
+) -> None:
+    """Print the lines of an import that were no usable statement, one JSON object each: `reason` and `line`.
+
+    They may hold personal data, so the file has them sealed. Lines whose key is gone are left out.
+    """
+    with Workspace(Settings.from_environment()).sealing() as sealer:
+        for text in file.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(text)
+            if "sealed" in entry:
+                line = sealer().open(entry.pop("sealed"), REJECTED)
+                if line is None:
+                    continue
+                entry["line"] = line.decode("utf-8", "backslashreplace")
+            output.print(json.dumps(entry, ensure_ascii=False), markup=False, soft_wrap=True)
+
+
+def _opened(sealer: Callable[[], Sealer], raw: bytes) -> bytes | None:
+    """A record's bytes as they came; those that an earlier version kept are in the open."""
+    return opened_record(sealer(), raw) if b'"sealed"' in raw else raw

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pipelines import steps
 from pipelines.commands.options import AsOf, Language, parse_date
-from pipelines.console import default_language, errors, output
-from pipelines.settings import Settings
+from pipelines.console import errors, output
+from pipelines.settings import Settings, default_language
+from pipelines.steps.reminders import record_reminders, write_reminders
 from pipelines.workspace import Workspace
 
 __all__ = ["app"]
@@ -40,7 +40,7 @@ def due(
     Take out the lines that were not sent, then record the others: `xueqing reminders sent FILE`.
     """
     workspace = Workspace(Settings.from_environment())
-    written, without = steps.write_reminders(
+    written, without = write_reminders(
         workspace, programme, parse_date(as_of), file, language or default_language(), rule=rule, phones=phones
     )
     output.print(f"{written:,} reminders in {file}; once they are sent: xueqing reminders sent {file}", soft_wrap=True)
@@ -55,5 +55,5 @@ def sent(file: Annotated[Path, typer.Argument(help="The file that `due` wrote, w
     What they came to (who came back within three days) is in `xueqing report staff` and in the mart rpt_reminders.
     """
     workspace = Workspace(Settings.from_environment())
-    written = steps.record_reminders(workspace, file)
+    written = record_reminders(workspace, file)
     output.print(f"{written:,} reminders recorded; next: xueqing sink, xueqing build")

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from pipelines import steps
 from pipelines.commands.options import Language
-from pipelines.console import default_language, errors, output
-from pipelines.settings import Settings
+from pipelines.console import errors, output
+from pipelines.settings import Settings, default_language
+from pipelines.steps.reports import write_pages_of_site
 from pipelines.workspace import Workspace
 
 __all__ = ["register"]
@@ -41,7 +41,7 @@ def site(
     (`xueqing bulletin issue 1`).
     """
     workspace = Workspace(Settings.from_environment())
-    start = steps.write_pages_of_site(workspace, language or default_language(), restricted=restricted)
+    start = write_pages_of_site(workspace, language or default_language(), restricted=restricted)
     output.print(str(start), soft_wrap=True)
     if open_:
         _serve(start, port)

@@ -9,15 +9,17 @@ from typing import Annotated
 import typer
 
 from ingest.events import format_time
-from ingest.lrs.formats import instant
+from ingest.lrs.standard.formats import instant
 from ingest.sources.report import ImportReport
-from pipelines import imports, steps
+from pipelines.collect import imports
+from pipelines.collect.simulation import run_simulation, unfold_simulation
+from pipelines.commands.roster import roster
 from pipelines.console import errors, output, progress
 from pipelines.settings import Settings
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration, BadSource
 
-__all__ = ["register"]
+__all__ = ["import_app", "print_report", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,10 +35,17 @@ def simulate(
     scale: Annotated[int, typer.Option(min=1, help="How many cohorts of 6,983.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events, byte for byte.")] = 1,
     faults: Annotated[bool, typer.Option("--faults", help="Add late arrivals, repeats and bad records.")] = False,
+    unfold: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Append a day's records every so many seconds, as if the programme ran now."),
+    ] = None,
 ) -> None:
     """Simulate a programme: invented people whose totals are the published ones."""
     workspace = Workspace(Settings.from_environment())
-    written = steps.run_simulation(workspace, programme, seed=seed, scale=scale, faults=faults)
+    if unfold is None:
+        written = run_simulation(workspace, programme, seed=seed, scale=scale, faults=faults)
+    else:
+        written = unfold_simulation(workspace, programme, seed=seed, scale=scale, faults=faults, day_s=unfold)
     output.print(f"{written:,} simulated events appended")
 
 
@@ -53,7 +62,7 @@ def ndjson(file: Annotated[Path, typer.Argument(help="One event a line (.gz too)
 @import_app.command()
 def oulad(folder: Annotated[Path, typer.Argument(help="The release's folder (CSV, plain or .gz).")]) -> None:
     """Append the Open University Learning Analytics Dataset as programme open-university."""
-    _print(imports.import_oulad(Workspace(Settings.from_environment()), folder))
+    print_report(imports.import_oulad(Workspace(Settings.from_environment()), folder))
 
 
 @import_app.command()
@@ -85,13 +94,16 @@ def xapi(
         assert file is not None
         report = imports.import_xapi(workspace, file, programme, open_enrolments=open_enrolments)
     else:
-        from pipelines import migration
+        from pipelines.collect import migration
 
         found = migration.parse_key(key or "")
         report = migration.pull(workspace, source, found, programme, _time(since), open_enrolments=open_enrolments)
     if report.set_aside:
         report.warnings.append(f"what is no usable statement is kept in {workspace.settings.home / 'rejected'}")
-    _print(report)
+    print_report(report)
+
+
+import_app.command("roster")(roster)
 
 
 export_app = typer.Typer(no_args_is_help=True, help="Write events for others.")
@@ -104,9 +116,9 @@ def export_xapi(
 ) -> None:
     """Write the programme's events as xAPI statements of our profile (docs/xapi-profile/).
 
-    People are the keys that the lake has. A store of ours that takes the file (`xueqing import xapi`) counts the same.
+    People are the keys that the lake has, and their own words are left out. A store of ours that takes the file (`xueqing import xapi`) counts the same.
     """
-    from pipelines.exports import Exported, export_statements
+    from pipelines.collect.exports import Exported, export_statements
 
     workspace, done = Workspace(Settings.from_environment()), Exported()
     with sys.stdout.buffer if str(out) == "-" else out.open("wb") as file, progress() as bar:
@@ -131,7 +143,7 @@ def forward(
 
     Statements are sent as they came, with the people in them. `xueqing serve` may run meanwhile.
     """
-    from pipelines import migration
+    from pipelines.collect import migration
 
     workspace = Workspace(Settings.from_environment())
     done = migration.forward(workspace, to, migration.parse_key(key), programme, _time(since))
@@ -149,11 +161,17 @@ def _time(text: str | None) -> str | None:
         raise BadConfiguration("--since is a time such as 2017-10-12T08:30:00Z") from None
 
 
-def _print(report: ImportReport) -> None:
+def print_report(report: ImportReport) -> None:
+    """Print what an import did.
+
+    Raises:
+        BadSource: its counts do not add up.
+    """
     for table, rows in report.rows.items():
         aside = {why: n for (t, why), n in report.set_aside.items() if t == table}
         rest = "".join(f", {n:,} set aside: {why}" for why, n in aside.items())
-        output.print(f"{table}: {rows:,} rows read, {report.used[table]:,} used{rest}")
+        again = f", {report.repeated[table]:,} repeated" if report.repeated[table] else ""
+        output.print(f"{table}: {rows:,} rows read, {report.used[table]:,} used{again}{rest}", soft_wrap=True)
     for name, n in sorted(report.events.items()):
         output.print(f"  {name}: {n:,}", soft_wrap=True)
     for warning in report.warnings:

@@ -13,14 +13,13 @@ from rich.table import Table
 
 from pipelines.commands.options import AsOf, Language, parse_date
 from pipelines.commands.report import Audience
-from pipelines.console import default_language, errors, output
+from pipelines.console import errors, output
 from pipelines.reports.document.files import check_endings, write_document
-from pipelines.reports.figures import percent
-from pipelines.reports.survey.words import WORDS
-from pipelines.settings import Settings
+from pipelines.settings import Settings, default_language
 from pipelines.survey.answers import Answers, read_answers, read_table
 from pipelines.survey.form import form_text, read_form
 from pipelines.survey.method import Method
+from pipelines.words import percent, words_of
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration
 
@@ -104,8 +103,8 @@ def analyse_(
 ) -> None:
     """Shares, means and medians with intervals, reliability, groups, who did not answer, and satisfaction beside behaviour."""
     from pipelines.reports.survey.compose import compose_survey
+    from pipelines.steps.surveys import programme_survey
     from pipelines.survey.analysis import analyse
-    from pipelines.surveys import programme_survey
 
     lang = language or default_language()
     check_endings(to or [], "report")
@@ -143,7 +142,7 @@ def import_(
 
     What does not fit the form, and answers of nobody who takes part, are left out, told and kept in a file of the home.
     """
-    from pipelines.surveys import import_answers
+    from pipelines.steps.surveys import import_answers
 
     workspace = Workspace(Settings.from_environment())
     day = parse_date(answered_on)
@@ -167,9 +166,9 @@ def _read(file: Path, form_file: Path | None) -> Answers:
 
 
 def _tell(answers: Answers, file: Path | None, lang: str) -> None:
-    from pipelines.surveys import write_problems
+    from pipelines.steps.surveys import write_problems
 
-    w = WORDS[lang]
+    w = words_of("survey", lang)
     for one in answers.problems[:_TOLD]:
         where = escape(w["row"].format(row=one.row, column=one.column))
         errors.print(
@@ -187,19 +186,19 @@ def _tell(answers: Answers, file: Path | None, lang: str) -> None:
 def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
     from pipelines.reports.survey.compose import interval_text, number_text
 
-    w = WORDS[lang]
+    w = words_of("survey", lang)
     answers, smallest = analysis.answers, analysis.smallest if is_public else 0
     if analysis.people and analysis.people.is_simulated:
         output.print(f"[yellow]{w['simulated']}[/yellow]")
     if answers.respondents < max(1, smallest):
         output.print(w["withheld"].format(n=smallest) if answers.respondents else w["nobody"])
         return
-    table = Table(title=answers.form.label.of(lang))
+    table = Table(title=escape(answers.form.label.of(lang)))
     table.add_column(w["item"], overflow="fold")
     for name in ("n", "top_two", "interval", "mean", "interval", "median"):
         table.add_column(w[name], justify="right", no_wrap=name in ("interval", "mean"))
     for item, r in zip(answers.form.items, analysis.items, strict=True):
-        label = escape(item.label.of(lang) + (w["reversed"] if item.is_reversed else ""))
+        label = item.label.of(lang) + (w["reversed"] if item.is_reversed else "")
         if 0 < r.answered < smallest:
             table.add_row(label, *["*"] * 6)
             continue
@@ -220,4 +219,4 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
     straight = int(analysis.straight.sum())
     if straight >= smallest:
         facts.append(f"{w['straight']} {straight:,}")
-    output.print("; ".join(facts) if lang == "en" else "；".join(facts), soft_wrap=True)
+    output.print(words_of("text", lang)["clause_joiner"].join(facts), soft_wrap=True)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import dagster as dg
 
+from ingest.programmes.pack import Pack
 from pipelines.defs import bulletins, lake, upkeep, warehouse
 from pipelines.defs.running import Open
+from pipelines.workspace import Workspace
 from warehouse.dbt import read_manifest
+from warehouse.errors import LakeDamaged, StorageUnavailable
 
 __all__ = ["assemble"]
+
+
+def _packs(workspace: Workspace) -> list[Pack]:
+    try:
+        definitions = workspace.definitions
+    except (LakeDamaged, StorageUnavailable):
+        # The sink, and whoever tells of failed runs, must not be missing for it.
+        return list(workspace.packs_on_disk().values())
+    return [definitions.in_force(name) for name in definitions.programmes]
 
 
 def assemble(open_workspace: Open) -> dg.Definitions:
@@ -22,7 +34,7 @@ def assemble(open_workspace: Open) -> dg.Definitions:
     return dg.Definitions.merge(
         lake.definitions(open_workspace),
         warehouse.definitions(open_workspace, manifest),
-        bulletins.definitions(open_workspace, list(workspace.packs.values())),
+        bulletins.definitions(open_workspace, _packs(workspace)),
         upkeep.definitions(open_workspace),
         # A run is one process: its steps follow one another anyway.
         dg.Definitions(executor=dg.in_process_executor),

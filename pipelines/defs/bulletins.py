@@ -3,38 +3,40 @@
 # No postponed annotations: Dagster reads those of the context.
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster import AssetExecutionContext
 
-from ingest.packs import Pack
-from pipelines import steps, surveys
+from ingest.programmes.pack import Pack
+from ingest.programmes.rows import Bulletin
 from pipelines.defs.keys import PUBLISHED, RECORDS, SITE, briefings_key, bulletins_key, evaluation_key
 from pipelines.defs.running import Open, step
-from pipelines.reports.bulletin.read import calendar, has_learners
-from pipelines.reports.bulletin.sealing import read_sealed
+from pipelines.steps import surveys
+from pipelines.steps.bulletins import issue_bulletin, write_named_bulletin
+from pipelines.steps.due import due
+from pipelines.steps.naming import scheduled
+from pipelines.steps.reports import write_briefings, write_evaluation, write_pages_of_site
 from pipelines.survey.form import form_ids
-from pipelines.workspace import Workspace
-from warehouse.query import connect
 
-__all__ = ["definitions", "due"]
+__all__ = ["definitions"]
 
-#: The hour of the day of issue, in the programme's time zone, from which on a bulletin is due.
-HOUR = 8
 _SENSOR_S = 30
+#: The language of what is written in one language, where none is set.
+_LANGUAGE = "zh"
 
 
 def _partition(number: int) -> str:
     return f"{number:03d}"
 
 
+def _numbers(pack: Pack) -> list[int]:
+    return sorted(row.number for row in pack.rows(Bulletin))
+
+
 def _partitions(pack: Pack) -> dg.StaticPartitionsDefinition:
-    return dg.StaticPartitionsDefinition(
-        [_partition(n) for n in sorted(int(r["number"]) for r in pack.tables["bulletins"])]
-    )
+    return dg.StaticPartitionsDefinition([_partition(n) for n in _numbers(pack)])
 
 
 def _bulletin_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
@@ -47,13 +49,25 @@ def _bulletin_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
     )  # fmt: skip
     def bulletin(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
         with step(context, open_workspace) as workspace:
-            done, was_sealed = steps.issue_bulletin(workspace, programme, int(context.partition_key))
+            done, was_sealed = issue_bulletin(workspace, programme, int(context.partition_key))
             seal = done.seal
+            named: dict[str, Any] = {}
+            if naming := scheduled(workspace.settings, "bulletins"):
+                number = int(context.partition_key)
+                folder, files = write_named_bulletin(
+                    workspace,
+                    programme,
+                    number,
+                    naming,
+                    language=workspace.settings.language or _LANGUAGE,
+                    formats=["xlsx", "pdf"],
+                )
+                named = {"folder with names": dg.MetadataValue.path(folder), "files with names": len(files)}
             return dg.MaterializeResult(
                 metadata={
                     "folder": dg.MetadataValue.path(done.folder), "as of": str(seal.as_of), "build": seal.build_id,
                     "sealed at": seal.sealed_at.isoformat(), "sealed before": was_sealed, "files": len(seal.files_sha256),
-                    "data SHA-256": seal.data_sha256,
+                    "data SHA-256": seal.data_sha256, **named,
                 }
             )  # fmt: skip
 
@@ -61,17 +75,30 @@ def _bulletin_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
 
 
 def _briefings_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
-    as_of = {_partition(int(r["number"])): date.fromisoformat(r["as_of_on"]) for r in pack.tables["bulletins"]}
+    programme = pack.programme_id
 
     @dg.asset(
-        key=briefings_key(pack.programme_id), deps=[PUBLISHED], group_name="briefings", kinds={"html", "pdf", "excel"},
+        key=briefings_key(programme), deps=[PUBLISHED], group_name="briefings", kinds={"html", "pdf", "excel"},
         partitions_def=_partitions(pack),
         description=f"{pack.label_en} ({pack.label_zh}): class and subject briefings, county packs and staff, of a bulletin's date.",
     )  # fmt: skip
     def briefings(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
         with step(context, open_workspace) as workspace:
-            folder, files = steps.write_briefings(workspace, pack.programme_id, as_of[context.partition_key])
-            return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(folder), "files": files})
+            calendar_rows = workspace.definitions.in_force(programme).rows(Bulletin)
+            as_of = {_partition(row.number): row.as_of_on for row in calendar_rows}
+            folder, files = write_briefings(workspace, programme, as_of[context.partition_key])
+            metadata: dict[str, Any] = {"folder": dg.MetadataValue.path(folder), "files": files}
+            if naming := scheduled(workspace.settings, "briefings"):
+                there, count = write_briefings(
+                    workspace,
+                    programme,
+                    as_of[context.partition_key],
+                    formats=["xlsx", "pdf"],
+                    languages=[workspace.settings.language or _LANGUAGE],
+                    naming=naming,
+                )
+                metadata |= {"folder with names": dg.MetadataValue.path(there), "files with names": count}
+            return dg.MaterializeResult(metadata=metadata)
 
     return briefings
 
@@ -83,10 +110,9 @@ def _evaluation_asset(open_workspace: Open, pack: Pack) -> dg.AssetsDefinition:
     )  # fmt: skip
     def evaluation(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
         with step(context, open_workspace) as workspace:
-            folder, files = steps.write_evaluation(workspace, pack.programme_id, None)
-            files += sum(
-                surveys.write_survey(workspace, pack.programme_id, None, form_id=name)[1] for name in form_ids(pack)
-            )
+            folder, files = write_evaluation(workspace, pack.programme_id, None)
+            forms = form_ids(workspace.definitions.in_force(pack.programme_id))
+            files += sum(surveys.write_survey(workspace, pack.programme_id, None, form_id=name)[1] for name in forms)
             return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(folder), "files": files})
 
     return evaluation
@@ -101,26 +127,9 @@ def _job(pack: Pack) -> Any:  # Dagster does not export the type
     )  # fmt: skip
 
 
-def due(workspace: Workspace, pack: Pack, now: datetime) -> list[int]:
-    """Numbers of the bulletins whose hour has come by the programme's clock, and that are not sealed."""
-    if not workspace.warehouse.published.exists():
-        return []
-    here = now.astimezone(ZoneInfo(pack.timezone))
-    with connect(workspace.warehouse.published) as con:
-        if not has_learners(con, pack.programme_id):
-            return []
-        issues = calendar(con, pack.programme_id)
-    return [
-        issue.number
-        for issue in issues
-        if (issue.issued_on, HOUR) <= (here.date(), here.hour if issue.issued_on == here.date() else HOUR)
-        and read_sealed(workspace.settings.bulletins, pack.programme_id, issue.number) is None
-    ]
-
-
 def definitions(open_workspace: Open, packs: Sequence[Pack]) -> dg.Definitions:
     """A programme's bulletins are one asset, each number a partition of it, issued when the calendar says so."""
-    packs = [p for p in packs if p.tables.get("bulletins")]
+    packs = [p for p in packs if p.tables["bulletins"]]
     jobs = {pack.programme_id: _job(pack) for pack in packs}
     evaluations = [
         dg.define_asset_job(
@@ -136,7 +145,7 @@ def definitions(open_workspace: Open, packs: Sequence[Pack]) -> dg.Definitions:
     )  # fmt: skip
     def site(context: AssetExecutionContext) -> dg.MaterializeResult[None]:
         with step(context, open_workspace) as workspace:
-            start = steps.write_pages_of_site(workspace, "zh")
+            start = write_pages_of_site(workspace, workspace.settings.language or _LANGUAGE)
             return dg.MaterializeResult(metadata={"start page": dg.MetadataValue.path(start)})
 
     @dg.sensor(
@@ -146,7 +155,13 @@ def definitions(open_workspace: Open, packs: Sequence[Pack]) -> dg.Definitions:
         """Asks for each bulletin whose hour has come, once; what came while nobody ran is made up for."""
         workspace = open_workspace()
         for pack in packs:
-            for number in due(workspace, pack, datetime.now(UTC)):
+            known = _numbers(pack)
+            for number in due(workspace, pack.programme_id, datetime.now(UTC)):
+                if number not in known:  # it would fail the sensor for everybody
+                    context.log.warning(
+                        f"{pack.programme_id}: bulletin {number} came with a pack loaded later; reload the definitions"
+                    )
+                    continue
                 yield dg.RunRequest(
                     run_key=f"{pack.programme_id}/{number}", job_name=jobs[pack.programme_id].name,
                     partition_key=_partition(number),

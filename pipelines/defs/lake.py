@@ -8,10 +8,10 @@ from datetime import timedelta
 import dagster as dg
 from dagster import AssetExecutionContext, OpExecutionContext
 
-from pipelines import steps
-from pipelines.accounting import account
+from pipelines.collect.sink import run_sink
 from pipelines.defs.keys import LOG, RECORDS
 from pipelines.defs.running import Open, step
+from pipelines.reading.accounting import account
 
 __all__ = ["definitions", "sink_asset"]
 
@@ -36,9 +36,9 @@ def sink_asset(open_workspace: Open) -> dg.AssetsDefinition:
     )
     def sink(context: AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with step(context, open_workspace) as workspace:
-            accepted, quarantined = steps.run_sink(workspace)
+            accepted, quarantined = run_sink(workspace)
             yield dg.MaterializeResult(RECORDS, metadata={"accepted": accepted, "quarantined": quarantined})
-            found = account(workspace.log, workspace.lake, workspace.warehouse)
+            found = account(workspace.existing_log, workspace.lake, workspace.warehouse)
             yield dg.AssetCheckResult(
                 passed=not found.problems, asset_key=RECORDS, check_name=claim.name,
                 metadata={"problems": found.problems, "warnings": found.warnings},

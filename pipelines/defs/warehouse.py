@@ -10,10 +10,11 @@ import dagster as dg
 from dagster import AssetExecutionContext
 from dagster_dbt import DagsterDbtTranslator, build_dbt_asset_specs
 
-from pipelines import steps
 from pipelines.defs.keys import NEW_RECORDS, PUBLISHED, RECORDS
 from pipelines.defs.running import Open, step
 from pipelines.quality import Finding, QualityGate, suites
+from pipelines.steps.build import build as build_warehouse
+from pipelines.steps.build import data_docs
 from warehouse.build import BuildOptions
 from warehouse.dbt import Node
 from warehouse.errors import QualityFailed
@@ -25,15 +26,15 @@ _Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 class _Translator(DagsterDbtTranslator):
-    """Keys are [layer, name]; versions of a model share their name, not their alias."""
+    """Keys are [schema, name]; versions of a model share their name, not their alias."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
             return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
-        return dg.AssetKey([dbt_resource_props["fqn"][1], dbt_resource_props["alias"]])
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return str(dbt_resource_props["fqn"][1])
+        return str(dbt_resource_props["schema"])
 
 
 def _test_specs(manifest: Mapping[str, Any]) -> dict[str, dg.AssetCheckSpec]:
@@ -95,7 +96,7 @@ def build_assets(open_workspace: Open, manifest: Mapping[str, Any]) -> dg.Assets
         name="build",
         specs=[m.replace_attributes(skippable=True) for m in [*models, published]],
         check_specs=[*tests.values(), *quality.values()],
-        # Not that less could be built: a check that was not come to needs no result then.
+        # A build is always whole; but with can_subset, Dagster asks no result of a check that was not reached.
         can_subset=True,
     )
     def build(context: AssetExecutionContext) -> Iterator[_Result]:
@@ -105,10 +106,10 @@ def build_assets(open_workspace: Open, manifest: Mapping[str, Any]) -> dg.Assets
             return (r for r in results if _key(r) in wanted)
 
         with step(context, open_workspace) as workspace:
-            gate = QualityGate(steps.data_docs(workspace))
+            gate = QualityGate(data_docs(workspace))
             judged = (_judged(c.name, suite, gate.findings) for suite, c in quality.items())
             try:
-                done = steps.build(workspace, BuildOptions(), gate)
+                done = build_warehouse(workspace, BuildOptions(), gate)
             except QualityFailed:
                 yield from asked(judged)
                 raise

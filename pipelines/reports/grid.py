@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.reports.figures import NO_VALUE, percent
 from pipelines.reports.status import Cell, StatusReport
-from pipelines.reports.wording import words
+from pipelines.words import NO_VALUE, percent, words_of
 
 __all__ = ["Grid", "GridRow", "make_grid", "rates"]
 
@@ -57,7 +56,7 @@ def make_grid(report: StatusReport, language: str) -> Grid:
         return report.grid.get((row, column) if counties_down else (column, row))
 
     rows = [GridRow(label, [cell(key, c) for c in across], down_totals[key]) for key, label in down.items()]
-    text = words(language)
+    text = words_of("status", language)
     rows.append(GridRow(text["total"], _in_order(across, across_totals), report.total, is_total=True))
     return Grid(text["county" if counties_down else "subject"], list(across.values()), rows, len(across) > _WIDE)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from pipelines.reports.figures import count_text, percent
+from pipelines.reports.document.names import folder_part
 from pipelines.reports.grid import make_grid, rates
 from pipelines.reports.status import Cell, StatusReport
-from pipelines.reports.wording import words
+from pipelines.words import count_text, percent, words_of
 
 __all__ = ["render_page", "trend_svg", "write_pages"]
 
@@ -20,7 +20,7 @@ def trend_svg(report: StatusReport, language: str) -> str:
     """The login, study and pass rates by day as SVG; told apart by dash as well as by colour."""
     import altair as alt  # 0.7 s to import; only charts need it
 
-    w = words(language)
+    w = words_of("status", language)
     names = {"login": w["login"], "study": w["study"], "passed": w["pass"]}
     shown = [p for p in report.trend if p.on <= report.as_of and p.cell.participating]
     data = [
@@ -65,7 +65,7 @@ def _shade(cell: Cell | None) -> int:
 
 def render_page(report: StatusReport, language: str, other_file: str) -> str:
     """The page as HTML; ``other_file`` is the page in the other language."""
-    w = words(language)
+    w = words_of("status", language)
     last = report.total
     first = next((p.on for p in report.trend if p.cell.participating), report.as_of)
     described = w["trend_text"].format(
@@ -93,7 +93,7 @@ def render_page(report: StatusReport, language: str, other_file: str) -> str:
 def write_pages(reports: dict[str, StatusReport], folder: Path) -> dict[str, Path]:
     """Write the page in each language; the files by language."""
     folder.mkdir(parents=True, exist_ok=True)
-    programme = next(iter(reports.values())).programme_id
+    programme = folder_part(next(iter(reports.values())).programme_id)
     names = {code: f"status-{programme}.{code}.html" for code in reports}
     for code, report in reports.items():
         other = next(n for c, n in names.items() if c != code)

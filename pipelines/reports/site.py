@@ -10,45 +10,18 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.reports.briefing.files import Index, read_index
-from pipelines.reports.bulletin.model import Bulletin, Group, Label
+from pipelines.reports.bulletin.model import Bulletin, Group
 from pipelines.reports.bulletin.sealing import Sealed, read_sealed
 from pipelines.reports.document.blocks import Value, date_text
-from pipelines.reports.document.files import LANGUAGES, file_part
 from pipelines.reports.document.html import render_template
+from pipelines.reports.document.names import file_part, folder_part
+from pipelines.reports.public import list_public
+from pipelines.words import LANGUAGES, Label, words_of
 from warehouse.errors import BadConfiguration
 
 __all__ = ["issued", "write_site"]
 
 _ENDINGS = {"html": "HTML", "pdf": "PDF", "xlsx": "XLSX", "md": "Markdown"}
-_WORDS: Mapping[str, Mapping[str, object]] = {
-    "zh": {
-        "title": "学情报告", "made": "全部已印发的报告。", "languages": "其他语言", "other": "English",
-        "restricted": "本站含内部版，涉及学员信息，请勿公开。",
-        "simulated": "学员为模拟数据：人物虚构，总数真实。",
-        "status": "学情总览（最新）", "bulletin": "学情通报第{number}期：{title}", "as_of": "数据截至{as_of}，{issued}印发",
-        "edition": {"public": "{county}，公开版", "restricted": "{county}，内部版"}, "whole": "全项目", "counties": "各分册（{n}）",
-        "briefings": "简报与数据包（数据截至{as_of}）", "public": "公开版", "private": "内部版",
-        "reports": {"evaluation": "自评报告", "survey": "满意度调查", "subject": "学科简报", "class": "班级简报", "county": "数据包", "staff": "辅导教师与专家"},
-        "find": "按区县、班级、学校查找", "find_label": "输入名称，如区县名或班级号；可用空格分开多个词", "found": "共{n}个",
-        "group": "名称", "kind": "类别", "place": "所属", "enrolments": "参训人数", "login": "登录率（%）", "study": "学习率（%）",
-        "pass": "合格率（%）", "source": "出处", "number": "第{n}期", "kinds": {"county": "区县", "class": "班级", "school": "学校"},
-    },
-    "en": {
-        "title": "Learning-status reports", "made": "Every report that was issued.", "languages": "Other languages", "other": "中文",
-        "restricted": "This site holds restricted editions, which name learners: do not publish it.",
-        "simulated": "The learners are simulated: invented people, real totals.",
-        "status": "Status, the newest", "bulletin": "Bulletin no. {number}: {title}", "as_of": "As of {as_of}, issued {issued}",
-        "edition": {"public": "{county}, public edition", "restricted": "{county}, restricted edition"}, "whole": "Whole programme",
-        "counties": "Editions of parts ({n})",
-        "briefings": "Briefings and data packs as of {as_of}", "public": "public", "private": "restricted",
-        "reports": {"evaluation": "Evaluation report", "survey": "Survey report", "subject": "Subject briefings", "class": "Class briefings",
-                    "county": "Data packs", "staff": "Tutors and experts"},
-        "find": "Find a county, class or school", "find_label": "A name, such as a county's or a class's; several words narrow it down",
-        "found": "{n} shown",
-        "group": "Name", "kind": "Kind", "place": "Belongs to", "enrolments": "Enrolments", "login": "Login (%)", "study": "Study (%)",
-        "pass": "Pass (%)", "source": "From", "number": "no. {n}", "kinds": {"county": "County", "class": "Class", "school": "School"},
-    },
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +103,14 @@ def write_site(
         status: each programme's status pages, by language.
         briefings: the folder of briefings, packs and evaluation reports.
         language: of the start page.
-        restricted: take the restricted editions in, too; the folder is then its owner's only.
+        restricted: take the restricted editions in, too; then nothing of it is public, whoever carries it.
 
     Raises:
         BadConfiguration: there is nothing to show.
     """
     fresh = target.with_name(f".{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True, mode=0o700 if restricted else 0o755)
+    fresh.mkdir(parents=True, mode=0o700)
     programmes: dict[str, _Programme] = {}
     newest: dict[str, Sealed] = {}
     for sealed in bulletins:
@@ -171,13 +144,17 @@ def write_site(
         raise BadConfiguration("no report was issued yet; run: xueqing bulletin issue 1")
     groups = [found for sealed in newest.values() for found in _groups(sealed.public, addresses)]
     for code in LANGUAGES:
-        words = _WORDS[code]
+        w = words_of("site", code)
         html = render_template(
-            "site.html.j2", language=code, other=next(x for x in LANGUAGES if x != code), title=words["title"], w=words,
+            "site.html.j2", language=code, other=next(x for x in LANGUAGES if x != code), title=w["title"], w=w,
+            editions=words_of("site.editions", code), report_kinds=words_of("site.report_kinds", code),
+            group_kinds=words_of("site.group_kinds", code),
             programmes=list(programmes.values()), groups=groups, is_restricted=restricted, date_text=date_text,
         )  # fmt: skip
         (fresh / f"index.{code}.html").write_text(html, encoding="utf-8")
     shutil.copyfile(fresh / f"index.{language}.html", fresh / "index.html")
+    if not restricted:
+        list_public(fresh)
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
@@ -188,7 +165,7 @@ def write_site(
 
 
 def _folder(bulletin: Bulletin) -> str:
-    return f"bulletins/{bulletin.programme_id}/{bulletin.number:03d}"
+    return f"bulletins/{folder_part(bulletin.programme_id)}/{bulletin.number:03d}"
 
 
 def _copied(sealed: Sealed, site: Path, *, restricted: bool) -> list[_Edition]:
@@ -222,7 +199,7 @@ def _briefings(
     addresses: dict[tuple[str, str, str], Mapping[str, str]],
 ) -> dict[str, list[_Report]]:
     """Copy what the site shows of a folder; ``addresses`` learns where the page of a group is, the newest first."""
-    target = f"briefings/{index.programme_id}/{index.as_of}"
+    target = f"briefings/{folder_part(index.programme_id)}/{index.as_of}"
     (site / target).mkdir(parents=True)
     found: dict[str, list[_Report]] = {}
     for kind in ("evaluation", "survey", "subject", "class", "county", "staff"):

@@ -7,22 +7,23 @@ from collections.abc import Mapping
 from rich.box import HORIZONTALS
 from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from pipelines.reports.figures import count_text, percent
 from pipelines.reports.grid import Grid, make_grid, rates
 from pipelines.reports.status import StatusReport
-from pipelines.reports.wording import words
+from pipelines.words import count_text, percent, words_of
 
 __all__ = ["print_status"]
 
 
 def print_status(console: Console, report: StatusReport, language: str) -> None:
     """Headline counts and the county × subject table."""
-    w = words(language)
+    w = words_of("status", language)
     title = report.label_zh if language == "zh" else report.label_en
     console.print()
-    console.print(f"[bold]{title}[/bold]  {w['as_of']} {report.as_of}")
+    console.print(f"[bold]{escape(title)}[/bold]  {w['as_of']} {report.as_of}")
     if report.is_simulated:
         console.print(f"[yellow]{w['simulated']}[/yellow]")
     t = report.total
@@ -36,7 +37,7 @@ def print_status(console: Console, report: StatusReport, language: str) -> None:
         ("pass", t.passed, "of_studied", t.study),
     ):
         share = f"{percent(n, base)} % {w[of]}" if of else ""
-        head.add_row(w[label], f"[bold]{count_text(n)}[/bold]", share)
+        head.add_row(w[label], Text(count_text(n), "bold"), share)
     head.columns[1].justify = "right"
     console.print(head)
     console.print()
@@ -46,7 +47,7 @@ def print_status(console: Console, report: StatusReport, language: str) -> None:
     else:
         console.print(_grid_table(grid, w))
     for claim, examples in report.notes:
-        console.print(f"[yellow]{w['not_met'].format(claim=claim)}[/yellow] ({examples})")
+        console.print(f"[yellow]{escape(w['not_met'].format(claim=claim))}[/yellow] ({escape(examples)})")
 
 
 #: What three columns of three rates need.

@@ -14,13 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from pipelines.reports.bulletin.model import Label
 from pipelines.survey.form import Form, plain
+from pipelines.words import Label, label_of
 from warehouse.errors import BadConfiguration
 
-__all__ = ["NO_LEVEL", "Answers", "Problem", "answers_of", "read_answers", "read_table"]
+__all__ = ["Answers", "Problem", "answers_of", "read_answers", "read_table"]
 
-NO_LEVEL = Label("不是本问卷的等级", "no level of the form")
 #: A value that may name or number somebody is not told again.
 _TELLING = re.compile(r"\d{6}|@|.{25}")
 
@@ -246,13 +245,14 @@ def _answers(
             " Name the header under the item's columns in the form"
         )
     problems: list[Problem] = []
+    no_level = label_of("survey.refusals", "no_level")
     codes = np.zeros((table.num_rows, len(form.items)), np.int8)
     blank = np.ones(table.num_rows, bool)
     for n, one in enumerate(form.items):
         found, said, bad = _codes(table.column(headers[one.item_id]), form)
         codes[:, n] = found
         blank &= ~said
-        problems += [Problem(int(rows[i]), headers[one.item_id], _shown(value), NO_LEVEL) for i, value in bad]
+        problems += [Problem(int(rows[i]), headers[one.item_id], _shown(value), no_level) for i, value in bad]
     keys = table.column(key).to_pylist() if key else []
     keep = np.asarray((codes > 0).any(axis=1))
     if key:
@@ -263,7 +263,7 @@ def _answers(
             if first.setdefault(who.strip(), i) != i:
                 keep[i] = False
                 before = int(rows[first[who.strip()]])
-                why = Label(f"第{before}行已答过，以先答的为准", f"answered before, in row {before}; the first stands")
+                why = label_of("survey.refusals", "answered_before", row=before)
                 problems.append(Problem(int(rows[i]), key, "", why))
     everybody = Answers(
         form, codes, [k.strip() for k in keys], rows,

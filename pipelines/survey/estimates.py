@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import duckdb
 import numpy as np
-import pyarrow as pa
 
-from ingest.packs import Pack
-from pipelines.survey.analysis import Analysis, analyse
-from pipelines.survey.form import form_ids, pack_form
-from pipelines.survey.people import answers_in_events, read_people
+from pipelines.survey.analysis import Analysis
 from pipelines.survey.statistics import Estimate
-from warehouse.publish import SURVEY_ESTIMATES
-from warehouse.query import connect
 
-__all__ = ["estimates", "survey_estimates"]
-
-
-def survey_estimates(marts: Path, packs: Mapping[str, Pack]) -> pa.Table:
-    """Of every form of the packs that somebody has answered, as of the last date known; columns as in SURVEY_ESTIMATES."""
-    rows: list[dict[str, Any]] = []
-    with connect(marts) as con:
-        answered = con.execute("select distinct programme_id, form_id from fct_survey_answers order by all").fetchall()
-        for programme_id, form_id in answered:
-            pack = packs.get(programme_id)
-            if pack is not None and form_id in form_ids(pack):
-                rows += _of_form(con, pack, form_id)
-    return pa.Table.from_pylist(rows, schema=SURVEY_ESTIMATES)
-
-
-def _of_form(con: duckdb.DuckDBPyConnection, pack: Pack, form_id: str) -> Iterator[dict[str, Any]]:
-    people = read_people(con, pack, None)
-    answers = answers_in_events(con, pack_form(pack, form_id), people)
-    if answers.respondents:
-        yield from estimates(analyse(answers, people))
+__all__ = ["estimates"]
 
 
 def estimates(analysis: Analysis) -> Iterator[dict[str, Any]]:

@@ -6,14 +6,15 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
-from ingest.packs import Pack
-from pipelines.reports.bulletin.model import Label
+from ingest.programmes.pack import Pack
+from ingest.programmes.rows import SurveyItem, SurveyLevel
+from pipelines.words import Label, label_of
 from warehouse.errors import BadConfiguration
 
 __all__ = ["Form", "Item", "Level", "form_ids", "form_text", "from_the_lowest", "pack_form", "plain", "read_form"]
@@ -137,12 +138,12 @@ def read_form(file: Path) -> Form:
 
 def form_ids(pack: Pack) -> list[str]:
     """The forms that a pack has items of."""
-    return list(dict.fromkeys(r["form_id"] for r in pack.tables["survey_items"]))
+    return list(dict.fromkeys(row.form_id for row in pack.rows(SurveyItem)))
 
 
-def from_the_lowest(levels: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Rows of ``survey_levels.csv`` by their score; without scores the highest number is the lowest level."""
-    return sorted(levels, key=lambda r: int(r["score"]) if r["score"] else -int(r["level"]))
+def from_the_lowest(levels: Iterable[SurveyLevel]) -> list[SurveyLevel]:
+    """A pack's levels by their score; without scores the highest number is the lowest level."""
+    return sorted(levels, key=lambda row: -row.level if row.score is None else row.score)
 
 
 def pack_form(pack: Pack, form_id: str | None = None) -> Form:
@@ -159,18 +160,19 @@ def pack_form(pack: Pack, form_id: str | None = None) -> Form:
             else f"the pack {pack.programme_id} has no survey_items.csv"
         )
     name = form_id or known[0]
-    rows = from_the_lowest([r for r in pack.tables["survey_levels"] if r["form_id"] == name])
+    rows = from_the_lowest(row for row in pack.rows(SurveyLevel) if row.form_id == name)
     if name not in known or len(rows) < 2:
         raise BadConfiguration(
             f"the pack {pack.programme_id} has no items and levels of a form {name!r}; it has {', '.join(known) or 'none'}"
         )
-    neutral = [int(r["level"]) for r in rows if r["is_neutral"] == "true"]
+    neutral = [row.level for row in rows if row.is_neutral == "true"]
+    called = label_of("survey", "form")
     return Form(
-        form_id=name, label_zh="满意度调查", label_en="Satisfaction survey", key="enrolment_id",
-        levels=tuple(Level(int(r["level"]), r["label_zh"], r["label_en"]) for r in rows),
+        form_id=name, label_zh=called.zh, label_en=called.en, key="enrolment_id",
+        levels=tuple(Level(row.level, row.label_zh, row.label_en) for row in rows),
         items=tuple(
-            Item(r["item_id"], r["label_zh"], r["label_en"], is_reversed=r["is_reversed"] == "true")
-            for r in pack.tables["survey_items"] if r["form_id"] == name
+            Item(row.item_id, row.label_zh, row.label_en, is_reversed=row.is_reversed == "true")
+            for row in pack.rows(SurveyItem) if row.form_id == name
         ),
         neutral=neutral[0] if neutral else None,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from ingest.log.port import EventLog, LogReader, NewRecord, partition_for
 from ingest.log.sqlite import SqliteLog
 from tests import kafka_help
 from tests.kafka_broker import Broker
-from warehouse.errors import LogTruncated
+from warehouse.errors import LogTruncated, NoLog
 
 Opener = Callable[[], EventLog]
 
@@ -96,6 +96,18 @@ class EventLogContract(ABC):
             found = read_all(reader, sum(e - e // 2 for e in ends.values()))
         assert {p: rows[0][0] for p, rows in found.items()} == {p: e // 2 for p, e in ends.items() if e}
 
+    def test_one_record_is_read_where_it_stands(self, log: EventLog) -> None:
+        some = records(60)
+        for (partition, offset, recorded), record in list(zip(log.append(some), some, strict=True))[::9]:
+            assert log.record_at(partition, offset) == (recorded, record.value)
+        for partition, end in log.end_offsets().items():
+            assert log.record_at(partition, end) is None
+            assert log.record_at(partition, end + 1_000) is None
+
+    def test_a_record_stands_in_the_partition_that_it_is_given(self, log: EventLog) -> None:
+        placed = log.append([NewRecord(b"same", b"%d" % n, None, n % 4) for n in range(20)])
+        assert [partition for partition, _, _ in placed] == [n % 4 for n in range(20)]
+
     def test_seek_leaves_the_other_partitions_where_they_are(self, log: EventLog) -> None:
         log.append(records(200))
         ends = log.end_offsets()
@@ -173,6 +185,14 @@ class EventLogContract(ABC):
 
 
 class TestSqliteLog(EventLogContract):
+    def test_a_log_that_is_to_be_read_is_not_made(self, tmp_path: Path) -> None:
+        for path in (tmp_path / "none" / "log.sqlite", tmp_path / "empty.sqlite"):
+            if path.name.startswith("empty"):
+                path.touch()
+            with pytest.raises(NoLog, match="there is no log"):
+                SqliteLog(path, create=False)
+        assert not (tmp_path / "none").exists()
+
     @pytest.fixture
     def reopen(self, tmp_path: Path) -> Iterator[Opener]:
         return lambda: SqliteLog(tmp_path / "log.sqlite")
@@ -198,6 +218,12 @@ class TestSqliteLog(EventLogContract):
 class KafkaContract(EventLogContract):
     fast: bool
 
+    def test_a_topic_that_is_to_be_read_is_not_made(self, broker: Broker) -> None:
+        topic = f"none-{uuid.uuid4()}"
+        for _ in range(2):
+            with pytest.raises(NoLog, match="there is no log"):
+                KafkaLog([broker.address], topic, fast=self.fast, create=False)
+
     @pytest.fixture
     def reopen(self, broker: Broker) -> Iterator[Opener]:
         topic = f"contract-{uuid.uuid4()}"
@@ -215,6 +241,8 @@ class KafkaContract(EventLogContract):
             with pytest.raises(LogTruncated, match=f"partition {partition}"):
                 read_all(reader, 100)
         assert log.begin_offsets()[partition] == 150
+        assert log.record_at(partition, 149) is None
+        assert log.record_at(partition, 150) is not None
 
 
 @pytest.mark.kafka

@@ -16,11 +16,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ingest.packs import find_packs
+from ingest.programmes.folders import find_packs
 from ingest.sources.simulate import simulate
-from pipelines import steps
+from pipelines.collect.sink import run_sink
 from pipelines.reports.bulletin.sealing import read_sealed
 from pipelines.settings import Settings
+from pipelines.steps.build import build
 from pipelines.workspace import Workspace
 from tests.conftest import ROOT
 from warehouse.build import BuildOptions
@@ -44,8 +45,8 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     workspace = Workspace(Settings.from_environment(ours))
     (simulation,) = simulate(find_packs(folder / "packs")[P], fraction=0.01)
     workspace.log.append(simulation.records)
-    steps.run_sink(workspace)
-    steps.build(workspace, BuildOptions())
+    run_sink(workspace)
+    build(workspace, BuildOptions())
     return ours | {"DAGSTER_HOME": str(folder / "dagster")}
 
 

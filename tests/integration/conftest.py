@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.lrs.index_postgres import PostgresIndex
+from ingest.lrs.index.postgres import PostgresIndex
 from tests.lrs_help import Lrs
 
 

@@ -1,62 +1,55 @@
-"""A sink in a process of its own, which kills itself at a given step: ``python -m … LOG LAKE STEP NTH``."""
+"""A sink in a process of its own, which kills itself at a given step."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import uuid
+from collections.abc import Sequence
+from pathlib import Path
 
+import pyarrow.parquet as pq
+
+from ingest.log import kafka
 from ingest.sink import Sink, SinkOptions
 from pipelines.workspace import open_log
 from warehouse import lake as lake_module
 from warehouse.lake import Lake
 
-log_url, lake_uri, step, nth = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-seen = 0
 
+def run(arguments: Sequence[str]) -> None:
+    """``LOG LAKE STEP NTH``."""
+    log_url, lake_uri, step, nth = *arguments[:3], int(arguments[3])
+    seen = 0
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    def probe(name: str) -> None:
+        nonlocal seen
+        if name == step:
+            seen += 1
+            if seen == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
 
+    if step == "during-commit":
+        # The data file is written, the commit is not: the instant at which rows could be lost or doubled.
+        real = lake_module.write_deltalake
 
-def probe(name: str) -> None:
-    global seen
-    if name == step:
-        seen += 1
-        if seen == nth:
-            die()
+        def dying(table, rows, **options):  # type: ignore[no-untyped-def]
+            if seen + 1 == nth:
+                pq.write_table(rows, Path(lake_uri) / "records" / "part-orphan.parquet")
+            probe(step)
+            return real(table, rows, **options)
 
+        lake_module.write_deltalake = dying  # type: ignore[assignment]
 
-if step == "during-commit":
-    # The data file is written, the commit is not: the instant at which rows could be lost or doubled.
-    real = lake_module.write_deltalake
+    if os.environ.get("XUEQING_TEST_SLOW_READER"):
+        kafka.fast_reader_available = lambda: False
 
-    def dying(table, rows, **options):  # type: ignore[no-untyped-def]
-        global seen
-        seen += 1
-        if seen == nth:
-            from pathlib import Path
-
-            import pyarrow.parquet as pq
-
-            pq.write_table(rows, Path(lake_uri) / "records" / "part-orphan.parquet")
-            die()
-        return real(table, rows, **options)
-
-    lake_module.write_deltalake = dying  # type: ignore[assignment]
-
-if os.environ.get("XUEQING_TEST_SLOW_READER"):
-    from ingest.log import kafka
-
-    kafka.fast_reader_available = lambda: False
-
-with open_log(log_url, 4) as log:
-    sink = Sink(
-        log,
-        Lake(lake_uri),
-        SinkOptions(max_records=400, max_age_s=60, group=os.environ.get("SINK_GROUP", str(uuid.uuid4()))),
-        probe=probe,
-    )
-    signal.signal(signal.SIGTERM, lambda *_: sink.stop.set())
-    sink.run(follow=os.environ.get("SINK_FOLLOW") == "1")
+    with open_log(log_url, 4) as log:
+        sink = Sink(
+            log,
+            Lake(lake_uri),
+            SinkOptions(max_records=400, max_age_s=60, group=os.environ.get("SINK_GROUP", str(uuid.uuid4()))),
+            probe=probe,
+        )
+        signal.signal(signal.SIGTERM, lambda *_: sink.stop.set())
+        sink.run(follow=os.environ.get("SINK_FOLLOW") == "1")

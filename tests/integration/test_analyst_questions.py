@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.definitions import reference_tables
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
+from ingest.programmes.reference import reference_tables
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from tests.conftest import ROOT

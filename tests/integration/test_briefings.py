@@ -3,50 +3,71 @@
 from __future__ import annotations
 
 import csv
+import getpass
+import io
 import json
 import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import msoffcrypto
 import openpyxl
 import pyarrow as pa
 import pytest
 from pypdf import PdfReader
 
-from ingest.packs import Pack
+from ingest.identity import Reading
+from ingest.programmes.pack import Pack
 from ingest.sources.simulate.names import invented_people
-from pipelines import steps, surveys
-from pipelines.audit.against import compare
 from pipelines.audit.auditing import audit
-from pipelines.audit.compose import compose_audit
-from pipelines.audit.model import Figure
+from pipelines.audit.model import PrintedFigure
 from pipelines.audit.printed import Printed
-from pipelines.reminders import COLUMNS, read_sent, sent_events
+from pipelines.collect.simulation import run_simulation
+from pipelines.collect.sink import run_sink
+from pipelines.reading.asked_figure import parse_figure
+from pipelines.reading.bulletin import read_bulletin
+from pipelines.reading.comparison import compare
+from pipelines.reading.evaluation import read_evaluation
+from pipelines.reading.standing import read_standing
+from pipelines.reading.trace import trace
+from pipelines.reports.audit import compose_audit
 from pipelines.reports.briefing.compose import class_briefing, county_pack, staff_activity, subject_briefing
 from pipelines.reports.briefing.files import read_index, write_briefings
-from pipelines.reports.briefing.read import Standing, read_standing
+from pipelines.reports.briefing.model import Standing
 from pipelines.reports.bulletin.editions import public_edition
-from pipelines.reports.bulletin.model import Label, Share
+from pipelines.reports.bulletin.sealing import Seal
 from pipelines.reports.document import Document, Table
-from pipelines.reports.document.files import file_part
 from pipelines.reports.document.html import render_html
 from pipelines.reports.document.markdown import render_markdown
+from pipelines.reports.document.names import file_part
 from pipelines.reports.document.pdf import render_pdf
 from pipelines.reports.document.xlsx import render_xlsx
-from pipelines.reports.evaluation.compose import Evaluation, compose_evaluation, read_evaluation
+from pipelines.reports.evaluation.compose import compose_evaluation
+from pipelines.reports.evaluation.model import Evaluation
 from pipelines.settings import Settings
+from pipelines.steps import surveys
+from pipelines.steps.build import build
+from pipelines.steps.bulletins import draft_bulletin, unsealed, write_named_bulletin
+from pipelines.steps.naming import Naming
+from pipelines.steps.people import readings
+from pipelines.steps.reminders import COLUMNS, read_sent, record_reminders, sent_events, write_reminders
+from pipelines.steps.reports import write_briefings as write_named
 from pipelines.survey.answers import answers_of
 from pipelines.survey.estimates import estimates
 from pipelines.survey.form import pack_form
 from pipelines.survey.statistics import Estimate
-from pipelines.trace import parse_figure, trace
+from pipelines.words import Label, Share
 from pipelines.workspace import Workspace
+from tests.command_line import xueqing
 from tests.conftest import ROOT
 from tests.warehouse_help import raw_records
 from warehouse.build import BuildOptions
@@ -63,9 +84,9 @@ GOLDEN = ROOT / "tests" / "golden" / "briefings"
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     home = tmp_path_factory.mktemp("briefings")
     made = Workspace(Settings.from_environment({"XUEQING_HOME": str(home)}))
-    steps.run_simulation(made, P, seed=1, scale=1, faults=True, fraction=0.02)
-    steps.run_sink(made)
-    steps.build(made, BuildOptions())
+    run_simulation(made, P, seed=1, scale=1, faults=True, fraction=0.02)
+    run_sink(made)
+    build(made, BuildOptions())
     return made
 
 
@@ -269,7 +290,7 @@ def test_printed_figures_stand_beside_those_of_the_events(workspace: Workspace) 
             "unknown": ("5", "nothing_of_the_kind", ""), "county": ("100.00%", "login", "秦州区"), "silent": ("7", "", ""),
         }  # fmt: skip
         figures = {
-            n: Figure(n, Printed.parse(text), Label(n, n), indicator=indicator, group=group)
+            n: PrintedFigure(n, Printed.parse(text), Label(n, n), indicator=indicator, group=group)
             for n, (text, indicator, group) in told.items()
         }
         found = compare(con, P, None, figures)
@@ -325,7 +346,7 @@ def test_reminders_go_out_once_and_come_back_as_events(
     workspace: Workspace, packs: dict[str, Pack], tmp_path: Path
 ) -> None:
     file = tmp_path / "out" / "reminders.csv"
-    written, without = steps.write_reminders(workspace, P, ON, file, "zh", rule=None, phones=True)
+    written, without = write_reminders(workspace, P, ON, file, "zh", rule=None, phones=True)
     assert (without, file.stat().st_mode & 0o077) == (0, 0)
     with file.open(encoding="utf-8-sig", newline="") as source:
         rows = list(csv.DictReader(source))
@@ -364,21 +385,21 @@ def test_reminders_go_out_once_and_come_back_as_events(
         writer = csv.DictWriter(out, COLUMNS)
         writer.writeheader()
         writer.writerows(rows[::2])
-    assert steps.record_reminders(workspace, kept) == len(rows[::2])
-    assert steps.record_reminders(workspace, kept) == 0
+    assert record_reminders(workspace, kept) == len(rows[::2])
+    assert record_reminders(workspace, kept) == 0
     one = read_sent(kept)[:1]
     assert sent_events(one, datetime.now(UTC))[0].value != b""
     workspace.log.append(sent_events(one, datetime.now(UTC) + timedelta(seconds=1)))
-    steps.run_sink(workspace)
+    run_sink(workspace)
     for stored in Path(workspace.settings.lake).rglob("*.parquet"):
         assert rows[0]["phone"].encode() not in stored.read_bytes()
     kept.write_text("a,b\n1,2\n")
     with pytest.raises(BadSource, match="has no column programme_id"):
-        steps.record_reminders(workspace, kept)
+        record_reminders(workspace, kept)
 
 
 def test_a_draft_says_so_and_seals_nothing(workspace: Workspace, standing: Standing) -> None:
-    file = steps.draft_bulletin(workspace, P, 4, county="qinzhou", language="en", ending="md")
+    file = draft_bulletin(workspace, P, 4, county="qinzhou", language="en", ending="md")
     text = file.read_text(encoding="utf-8")
     assert "> Draft: this bulletin has not been issued" in text
     assert file.stat().st_mode & 0o077 == 0
@@ -386,9 +407,9 @@ def test_a_draft_says_so_and_seals_nothing(workspace: Workspace, standing: Stand
     told = [e for e in places if e in text]
     assert told
     assert {places[e] for e in told} == {"qinzhou"}
-    assert steps.unsealed(workspace, P) == [1, 2, 3, 4, 5, 6]
+    assert unsealed(workspace, P) == [1, 2, 3, 4, 5, 6]
     with pytest.raises(BadConfiguration, match="no county 'nowhere'; it has shizhi, qinzhou, wushan"):
-        steps.draft_bulletin(workspace, P, 4, county="nowhere", language="en", ending="md")
+        draft_bulletin(workspace, P, 4, county="nowhere", language="en", ending="md")
 
 
 def test_a_class_of_one_and_a_programme_without_staff(standing: Standing) -> None:
@@ -516,3 +537,238 @@ def test_a_files_answers_become_events_once_and_only_of_those_who_take_part(
     assert {p["enrolment_id"]: set(p["answers"].values()) for p in payloads} == dict(
         zip(enrolments, [{1}, {4}, {3}], strict=True)
     )
+
+
+NAMING = Naming("an office", "a test")
+
+
+def people_of(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Enrolment → the details that the vault has, by other means than the reports'."""
+    with connect(workspace.warehouse.published) as con:
+        keys = dict(con.execute("select distinct enrolment_id, learner_key from dim_enrolments").fetchall())
+    with closing(workspace.vault()) as vault:
+        return {enrolment: vault.show(key) for enrolment, key in keys.items()}
+
+
+def readings_of(workspace: Workspace) -> list[Reading]:
+    return readings(workspace, None)[0]
+
+
+def test_reports_with_names_have_those_of_their_group_and_no_other(workspace: Workspace, standing: Standing) -> None:
+    people = people_of(workspace)
+    group = max(standing.bulletin.classes, key=lambda g: g.participating or 0)
+    own = {x.enrolment_id for x in standing.learners if x.class_id == group.group_id}
+    before = len(readings_of(workspace))
+    folder, files = write_named(
+        workspace, P, ON, kinds=["class"], ids=[group.label.zh], formats=["md"], languages=["zh"], naming=NAMING
+    )
+    assert (files, folder.is_relative_to(workspace.settings.named)) == (1, True)
+    (file,) = folder.glob("*.md")
+    text = file.read_text(encoding="utf-8")
+    assert file.stat().st_mode & 0o077 == 0
+    assert "本件含姓名与电话" in text
+    for enrolment, details in people.items():
+        assert (details["phone"] in text) == (enrolment in own), enrolment
+    assert all(people[enrolment]["name"] in text for enrolment in own)
+    assert group.label.zh in text
+    (entry,) = readings_of(workspace)[before:]
+    tutors = sum((x.scope_kind, x.scope_id) == ("class", group.group_id) for x in standing.staff)
+    assert (entry.by_whom, entry.purpose, entry.person_count) == ("an office", "a test", len(own) + tutors)
+    assert f"class {group.label.zh}" in entry.scope
+    assert f"第 {entry.number} 号，校验 {entry.link[:12]}" in text
+    # Without the names it is the edition that is written otherwise.
+    plain = render_markdown(class_briefing(standing, standing.bulletin, group.group_id, "zh", ZONE))  # type: ignore[arg-type]
+    assert "电话" not in plain
+    assert {e for e in people if e in plain} == {e for e in people if e in text}
+
+
+def test_a_county_pack_with_names_opens_with_its_password(workspace: Workspace, standing: Standing) -> None:
+    people = people_of(workspace)
+    own = [x.enrolment_id for x in standing.learners if x.county_id == "qinzhou"]
+    with pytest.raises(BadConfiguration, match="no password can be put on md"):
+        write_named(workspace, P, ON, kinds=["county"], formats=["md"], naming=replace(NAMING, password="x"))
+    locked = replace(NAMING, password="秘密")
+    folder, _ = write_named(
+        workspace, P, ON, kinds=["county"], ids=["qinzhou"], formats=["xlsx"], languages=["zh"], naming=locked
+    )
+    file = msoffcrypto.OfficeFile(io.BytesIO((folder / "county.qinzhou.restricted.zh.xlsx").read_bytes()))
+    file.load_key(password="秘密", verify_password=True)
+    opened = io.BytesIO()
+    file.decrypt(opened)
+    rows = list(openpyxl.load_workbook(opened)["逐级明细"].iter_rows(min_row=2, values_only=True))
+    assert rows[0][:3] == ("区县／学校／班级／学员", "电话", "注册号")
+    told = {row[2]: row[:2] for row in rows[1:] if row[2]}
+    assert told == {e: (people[e]["name"], people[e]["phone"]) for e in own}
+    assert readings_of(workspace)[-1].person_count == len(own)
+
+
+def test_lists_of_warnings_and_of_completion_name_those_whom_they_are_about(
+    workspace: Workspace, standing: Standing
+) -> None:
+    people, on = people_of(workspace), date(2017, 12, 25)
+    with connect(workspace.warehouse.published) as con:
+        passed = {r[0] for r in con.execute("select enrolment_id from rpt_learners where as_of_on = ? and has_passed and county_id = 'wushan'", [on]).fetchall()}  # fmt: skip
+        warned = {
+            r[0] for r in con.execute("select enrolment_id from rpt_warnings where as_of_on = ?", [ON]).fetchall()
+        }
+    assert len(passed) > 10
+    assert len(warned) > 5
+    folder, _ = write_named(
+        workspace, P, on, kinds=["completion"], ids=["wushan"], formats=["xlsx"], languages=["zh"], naming=NAMING
+    )
+    rows = list(
+        openpyxl.load_workbook(folder / "completion.wushan.restricted.zh.xlsx")["结业名单"].iter_rows(
+            min_row=3, values_only=True
+        )
+    )
+    assert {row[2]: row[:2] for row in rows} == {e: (people[e]["name"], people[e]["phone"]) for e in passed}
+    assert all(str(row[3]).startswith("武山县") and str(row[4]).startswith("武山") for row in rows)
+    assert readings_of(workspace)[-1].person_count == len(passed)
+    plain, files = write_named(workspace, P, ON, kinds=["warnings"], formats=["xlsx"], languages=["en"])
+    assert (plain.is_relative_to(workspace.settings.briefings), files) == (True, 1)
+    rows = list(
+        openpyxl.load_workbook(plain / "warnings.restricted.en.xlsx")["List of warnings"].iter_rows(
+            min_row=3, values_only=True
+        )
+    )
+    assert [row[0] for row in rows] == list(dict.fromkeys(row[0] for row in rows))
+    assert {row[0] for row in rows} == warned
+    assert xueqing(workspace.settings.home, "report", "completion", "nowhere", "--with-names").returncode == 1
+
+
+def test_a_sealed_bulletin_stays_without_names_and_the_one_with_names_says_what_it_is(
+    workspace: Workspace, standing: Standing
+) -> None:
+    with connect(workspace.warehouse.published) as con:
+        bulletin = read_bulletin(con, P, 4)
+    folder = workspace.settings.bulletins / P / "004"
+    with pytest.raises(BadConfiguration, match="was not issued yet"):
+        write_named_bulletin(workspace, P, 4, NAMING, language="zh", formats=["md"])
+    folder.mkdir(parents=True)
+    data, public = (msgspec.json.encode(b, order="sorted") for b in (bulletin, public_edition(bulletin, 10)))
+    seal = Seal(
+        P, 4, datetime.now(UTC), bulletin.as_of, bulletin.known_by, bulletin.build_id, bulletin.definitions_digest, ZONE, 10,
+        sha256(data).hexdigest(), sha256(public).hexdigest(), {},
+    )  # fmt: skip
+    for name, content in (("bulletin.json", data), ("public.json", public), ("seal.json", msgspec.json.encode(seal))):
+        (folder / name).write_bytes(content)
+    people = people_of(workspace)
+    there, files = write_named_bulletin(workspace, P, 4, NAMING, counties=["wushan"], language="zh", formats=["md"])
+    (file,) = files
+    text = file.read_text(encoding="utf-8")
+    assert (there.is_relative_to(workspace.settings.named), file.stat().st_mode & 0o077) == (True, 0)
+    assert "不属于已封存的内容" in text
+    places = {x.enrolment_id: x.county_id for x in standing.learners}
+    told = {e for e, details in people.items() if details["phone"] in text}
+    assert told
+    assert {places[e] for e in told} == {"wushan"}
+    assert {x.enrolment_id for x in bulletin.learners if x.county_id == "wushan"} <= told | {
+        x.enrolment_id for x in bulletin.learners[60:]
+    }
+    assert "武山县" in readings_of(workspace)[-1].scope
+    with pytest.raises(BadConfiguration, match="no county nowhere"):
+        write_named_bulletin(workspace, P, 4, NAMING, counties=["nowhere"], language="zh", formats=["md"])
+    for old in folder.iterdir():
+        old.unlink()
+
+
+def test_people_are_listed_found_shown_and_every_reading_is_recorded(workspace: Workspace) -> None:
+    home, people = workspace.settings.home, people_of(workspace)
+    before = len(readings_of(workspace))
+    with connect(workspace.warehouse.published) as con:
+        enrolment, class_id, label, count = con.execute(
+            """
+            with taking_part as (
+                select * from dim_enrolments where is_participating and valid_to_on = '9999-12-31' and valid_from_on <= '2017-12-25'
+            )
+            select min(e.enrolment_id), e.class_id, min(g.label_zh), count(*) from taking_part e
+            join dim_groups g on g.kind = 'class' and g.group_id = e.class_id group by e.class_id order by 4 desc, 2 limit 1
+            """
+        ).fetchone()  # type: ignore[misc]
+    listed = xueqing(home, "people", "list", "--class", label, "--lang", "zh")
+    assert listed.stdout.count("是") + listed.stdout.count("否") >= count
+    assert people[enrolment]["phone"] in listed.stdout
+    phone = people[enrolment]["phone"]
+    found = xueqing(home, "people", "find", phone, "--class", class_id)
+    assert (people[enrolment]["name"] in found.stdout, enrolment in found.stdout) == (True, True)
+    nobody = xueqing(home, "people", "find", "10099999999", "--class", class_id)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    shown = xueqing(home, "people", "show", enrolment)
+    assert f"phone: {phone}" in shown.stdout
+    file = home / "list.csv"
+    assert xueqing(home, "people", "list", "--class", label, "--to", str(file), "--lang", "en").returncode == 0
+    rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+    assert (len(rows), rows[0][0], file.stat().st_mode & 0o077) == (count + 1, "Name", 0)
+    assert {row[1] for row in rows[1:]} <= {details["phone"] for details in people.values()}
+    entries = readings_of(workspace)[before:]
+    assert [(e.purpose, e.person_count) for e in entries] == [
+        ("people list", count), ("people find", 1), ("people find", 0), ("people show", 1), ("people list", count),
+    ]  # fmt: skip
+    assert {e.by_whom for e in entries} == {getpass.getuser()}
+    told = xueqing(home, "people", "readings", enrolment)
+    assert f"{len(readings_of(workspace)):,} readings, each as it was written" in told.stdout
+    assert "no class 'nowhere'" in xueqing(home, "people", "list", "--class", "nowhere").stderr
+
+
+def test_a_person_gets_everything_about_them_and_nobody_elses(workspace: Workspace, tmp_path: Path) -> None:
+    with connect(workspace.warehouse.published, workspace.lake) as con:
+        enrolment, key = con.execute(
+            "select enrolment_id, learner_key from fct_scorecards join dim_enrolments using (programme_id, enrolment_id)"
+            " where has_passed order by 1 limit 1"
+        ).fetchone()  # type: ignore[misc]
+        expected = con.execute(
+            "select count(*) from lake.accepted where learner_key = $1 or enrolment_id = $2", [key, enrolment]
+        ).fetchone()
+    details = people_of(workspace)[enrolment]
+    done = xueqing(
+        workspace.settings.home, "people", "export", enrolment, "--to", str(tmp_path / "own"), "--lang", "zh"
+    )
+    assert done.returncode == 0, done.stderr
+    files = sorted((tmp_path / "own").iterdir())
+    assert [f.name for f in files] == ["person.html", "person.json", "person.pdf"]
+    assert all(f.stat().st_mode & 0o077 == 0 for f in files)
+    own = json.loads((tmp_path / "own" / "person.json").read_bytes())
+    assert (own["keys"], own["details"]) == ([key], details)
+    assert expected == (len(own["records"]),)
+    assert {r["learner_key"] for r in own["records"] if r["learner_key"]} == {key}
+    assert {r["enrolment_id"] for r in own["records"] if r["enrolment_id"]} == {enrolment}
+    assert {
+        r["enrolment_id"] for section in ("enrolments", "scores", "indicators", "activities") for r in own[section]
+    } == {enrolment}
+    assert own["readings"][-1]["purpose"] == "people export"
+    text = (tmp_path / "own" / "person.html").read_text(encoding="utf-8")
+    assert details["name"] in text
+    others = [d["phone"] for d in people_of(workspace).values() if d != details]
+    assert not [phone for phone in others if phone in text or phone in json.dumps(own)]
+
+
+def test_correcting_and_merging_change_names_and_no_figure(workspace: Workspace) -> None:
+    home = workspace.settings.home
+    people = people_of(workspace)
+    first, second = sorted(people)[:2]
+    figures = workspace.warehouse.published.read_bytes()
+    assert xueqing(home, "people", "correct", first, "--name", "欧阳修").returncode == 0
+    assert people_of(workspace)[first] == people[first] | {"name": "欧阳修"}
+    assert "say what is right" in xueqing(home, "people", "correct", first).stderr
+    merged = xueqing(home, "people", "merge", first, second)
+    assert "is the same person as" in merged.stdout
+    assert "keys of the same person" in xueqing(home, "people", "show", first).stdout
+    assert people_of(workspace)[first] == people[second]
+    assert "is parted from" in xueqing(home, "people", "merge", first, "--undo").stdout
+    assert people_of(workspace)[first]["name"] == "欧阳修"
+    assert xueqing(home, "people", "merge", first).returncode == 1
+    assert workspace.warehouse.published.read_bytes() == figures
+
+
+def test_names_are_in_the_vault_and_in_files_with_names_only(workspace: Workspace) -> None:
+    """Comes last: whatever the tests before have written is looked through, as it lies there."""
+    wanted = [text.encode() for d in people_of(workspace).values() for text in (d["phone"],)][:50]
+    allowed = (workspace.settings.named, workspace.settings.home / "list.csv")
+    found = [
+        str(file)
+        for file in workspace.settings.home.rglob("*")
+        if file.is_file()
+        and not any(file == place or file.is_relative_to(place) for place in allowed)
+        and any(phone in file.read_bytes() for phone in wanted)
+    ]
+    assert found == []

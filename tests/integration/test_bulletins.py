@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import openpyxl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from ingest.definitions import reference_tables
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
+from ingest.programmes.reference import reference_tables
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from pipelines.quality import QualityGate
+from pipelines.reading.bulletin import read_bulletin
+from pipelines.reading.calendar import calendar
+from pipelines.reading.status import read_status
+from pipelines.reading.steps import read_steps
 from pipelines.reports.bulletin.compose import compose
 from pipelines.reports.bulletin.editions import county_edition, public_edition
-from pipelines.reports.bulletin.model import Bulletin, Label
-from pipelines.reports.bulletin.read import calendar, read_bulletin
+from pipelines.reports.bulletin.model import Bulletin, Group
 from pipelines.reports.bulletin.sealing import changed_figures, editions, issue, read_sealed
 from pipelines.reports.document.html import render_html
 from pipelines.reports.document.markdown import render_markdown
@@ -33,11 +42,12 @@ from pipelines.reports.document.pdf import render_pdf
 from pipelines.reports.document.xlsx import render_xlsx
 from pipelines.reports.page import write_pages
 from pipelines.reports.site import issued, write_site
-from pipelines.reports.status import read_status
+from pipelines.words import Label
 from tests import samples
 from tests.browser import measure
 from tests.conftest import ROOT
-from tests.oracle import COUNTS, Oracle, Rules
+from tests.oracle import Oracle, Rules
+from tests.unit.test_disclosure import given_away
 from tests.warehouse_help import raw_records
 from warehouse.build import Warehouse
 from warehouse.errors import BadConfiguration, SealBroken
@@ -65,6 +75,10 @@ class Home:
         Sink(self.log, self.lake).run()
         self.warehouse.build(self.lake, reference_tables(self.packs), gate=QualityGate(self.folder / "docs"))
 
+    @cached_property
+    def bulletin_4(self) -> Bulletin:
+        return self.bulletin(4)
+
     def bulletin(self, number: int, county_id: str | None = None) -> Bulletin:
         with connect(self.warehouse.published) as con:
             return read_bulletin(con, P, number, county_id=county_id)
@@ -88,7 +102,7 @@ def test_its_figures_are_the_oracles(home: Home, packs: dict[str, Pack], number:
     oracle = Oracle.read(raw_records(home.folder / "log.sqlite"), Rules(packs[P].path), P).status(bulletin.as_of)
 
     def counts(*cell: str) -> dict[str, int]:
-        return dict(zip(COUNTS, oracle[cell], strict=True))  # type: ignore[index]
+        return oracle[cell]  # type: ignore[index]
 
     checked = [(bulletin.whole, counts("programme"))]
     checked += [(g, counts("county", g.group_id)) for g in bulletin.counties]
@@ -128,8 +142,8 @@ def test_warnings_pace_and_next_steps_follow_the_packs_rules(home: Home) -> None
             for r in con.execute(
                 "select enrolment_id from dim_enrolments join fct_scorecards c using (programme_id, enrolment_id)"
                 " where dim_enrolments.is_participating and not c.has_passed and c.valid_from_on <= '2017-11-27'"
-                " and coalesce(c.valid_to_on, '9999-12-31') > '2017-11-27' and dim_enrolments.valid_from_on <= '2017-11-27'"
-                " and coalesce(dim_enrolments.valid_to_on, '9999-12-31') > '2017-11-27'"
+                " and c.valid_to_on > '2017-11-27' and dim_enrolments.valid_from_on <= '2017-11-27'"
+                " and dim_enrolments.valid_to_on > '2017-11-27'"
             ).fetchall()
         }
     on = date(2017, 11, 27)
@@ -157,6 +171,66 @@ def test_warnings_pace_and_next_steps_follow_the_packs_rules(home: Home) -> None
             assert "{count}" in action.text.en
 
 
+def test_who_is_behind_and_what_follows_are_as_plainly_counted(home: Home, packs: dict[str, Pack]) -> None:
+    targets = {r["indicator"]: r for r in packs[P].tables["targets"]}
+    least = {r["when"]: (r["action"], int(r["minimum_count"])) for r in packs[P].tables["actions"]}
+    seen = set()
+    with connect(home.warehouse.published) as con:
+        for on in (date(2017, 10, 16), date(2017, 10, 28), date(2017, 11, 27), date(2017, 12, 20)):
+
+            def rows(sql: str, on: date = on) -> list[tuple[Any, ...]]:
+                return con.execute(sql, {"on": on}).fetchall()
+
+            def asked(indicator: str, on: date = on) -> Fraction:
+                row = targets[indicator]
+                first, last = date.fromisoformat(row["from_on"]), date.fromisoformat(row["to_on"])
+                return (
+                    Fraction(row["target_pct"]) / 100 * (min(max(on, first), last) - first).days / (last - first).days
+                )
+
+            behind = {
+                (indicator, breakdown, cell)
+                for indicator, breakdown, cell, n, of in rows(
+                    "select indicator, breakdown, cell_id, numerator_count, denominator_count from rpt_indicators where as_of_on = $on"
+                )
+                if indicator in targets and of and Fraction(n, of) < asked(indicator)
+            }
+            assert behind == set(rows("select indicator, breakdown, cell_id from rpt_behind_pace where as_of_on = $on"))
+            causes = Counter(
+                (("programme", ""), f"pace:{i}")
+                for i, breakdown, cell in behind
+                if breakdown == "county" and cell != "~"
+            )
+            for warning, class_id, subject_id in rows(
+                "select w.warning, e.class_id, e.subject_id from rpt_warnings w join dim_enrolments e using (programme_id, enrolment_id)"
+                " where w.as_of_on = $on and e.valid_from_on <= $on and e.valid_to_on > $on"
+            ):
+                groups = [("programme", ""), ("class", class_id), ("subject", subject_id)]
+                causes.update(((kind, group), warning) for kind, group in groups if group is not None)
+            steps = {
+                (*group, least[cause][0], cause, n)
+                for (group, cause), n in causes.items()
+                if cause in least and n >= least[cause][1]
+            }
+            assert steps == set(
+                rows("select breakdown, group_id, action, cause, cause_count from rpt_next_steps where as_of_on = $on")
+            )
+            seen |= {(step[0], step[3].partition(":")[0]) for step in steps}
+            told = read_steps(con, P, on, on)
+            assert {(*group, a.action, a.when, a.count) for group, actions in told.items() for a in actions} == steps
+            order = [r["action"] for r in packs[P].tables["actions"]]
+            assert all(
+                [a.action for a in actions] == sorted((a.action for a in actions), key=order.index)
+                for actions in told.values()
+            )
+    assert seen >= {
+        ("programme", "pace"),
+        ("programme", "no_session"),
+        ("class", "no_session"),
+        ("subject", "little_study"),
+    }
+
+
 def test_a_county_reads_its_own_figures_only(home: Home) -> None:
     """What is read for one county is what is cut for it from the whole, and asks for its own learners."""
     whole, causes = home.bulletin(4), set()
@@ -175,9 +249,10 @@ def test_a_county_reads_its_own_figures_only(home: Home) -> None:
 def test_a_page_is_the_same_from_what_it_prints(
     home: Home, county: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("read", "compose"):
-        monkeypatch.setattr(f"pipelines.reports.bulletin.{module}.PRINTED_GROUPS", 2)
-        monkeypatch.setattr(f"pipelines.reports.bulletin.{module}.PRINTED_LEARNERS", 3)
+    for room, module in (("reading", "groups"), ("reports.bulletin", "compose")):
+        monkeypatch.setattr(f"pipelines.{room}.{module}.PRINTED_GROUPS", 2)
+    for room, module in (("reading", "learners"), ("reports.bulletin", "compose")):
+        monkeypatch.setattr(f"pipelines.{room}.{module}.PRINTED_LEARNERS", 3)
     with connect(home.warehouse.published) as con:
         cut = read_bulletin(con, P, 4, county_id=county, only_printed=True)
     whole = home.bulletin(4)
@@ -366,6 +441,42 @@ def test_public_editions_name_no_person(home: Home) -> None:
         public_edition(county_edition(bulletin, "qinzhou"), 10)
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.dictionaries(st.sampled_from("ab"), st.lists(st.integers(1, 40), min_size=1, max_size=5), min_size=1),
+    smallest=st.integers(2, 12),
+)
+def test_nobody_gets_a_class_of_several_subjects_back_from_its_county(
+    home: Home, sizes: dict[str, list[int]], smallest: int
+) -> None:
+    bulletin = home.bulletin_4
+    first = bulletin.classes[0]
+
+    def group(name: str, county: str, n: int) -> Group:
+        return replace(
+            first, group_id=name, county_id=county, subject_id=None, participating=n, shares={}, shares_before={}
+        )
+
+    classes = [group(f"{county}{i}", county, n) for county, each in sizes.items() for i, n in enumerate(each)]
+    public = public_edition(
+        replace(
+            bulletin, classes=classes, counties=[group(county, county, sum(each)) for county, each in sizes.items()],
+            whole=group("", "", sum(map(sum, sizes.values()))), subjects=[], grid=[], schools=[],
+        ),
+        smallest,
+    )  # fmt: skip
+    shown = {g.group_id: g.participating or 0 for g in public.classes}
+    hidden = [g.group_id for g in classes if g.group_id not in shown]
+    known = [
+        ({h for h in hidden if h[0] == county.group_id}, county.participating - sum(n for c, n in shown.items() if c[0] == county.group_id))
+        for county in public.counties
+        if county.participating is not None
+    ]  # fmt: skip
+    small = {g.group_id for g in classes if (g.participating or 0) < smallest}
+    assert small <= set(hidden)
+    assert small.isdisjoint(given_away(hidden, known))
+
+
 def test_a_build_without_checks_does_not_claim_to_have_met_them(home: Home) -> None:
     bulletin = home.bulletin(4)
     assert bulletin.is_checked
@@ -410,7 +521,7 @@ def test_the_site_leads_to_every_public_file_and_to_nobody(home: Home, site: Pat
     reached = {link for code in ("zh", "en") for link in links(site / f"index.{code}.html")}
     assert all((site / link).is_file() for link in reached)
     files = {str(f.relative_to(site)) for f in site.rglob("*") if f.is_file()}
-    assert files - reached <= {"index.html"}
+    assert files - reached <= {"index.html", "public.json"}
     # Two bulletins of four public editions in two languages.
     assert len([f for f in files if f.endswith(".pdf")]) == 16
     assert "restricted" not in "".join(files)
@@ -427,10 +538,11 @@ def test_a_restricted_site_says_so_and_is_its_owners(issued_folder: Path, tmp_pa
     assert "do not publish it" in start.read_text(encoding="utf-8")
     assert (tmp_path / "site").stat().st_mode & 0o077 == 0
     assert list((tmp_path / "site").rglob("qinzhou.restricted.zh.html"))
+    assert not (tmp_path / "site" / "public.json").exists()
     # Without them, the site is written anew, and they are gone.
     write_site(tmp_path / "site", issued(issued_folder), {}, language="en")
     assert not list((tmp_path / "site").rglob("*restricted*"))
-    assert (tmp_path / "site").stat().st_mode & 0o077
+    assert (tmp_path / "site" / "public.json").is_file()
     with pytest.raises(BadConfiguration, match="xueqing bulletin issue"):
         write_site(tmp_path / "empty", [], {}, language="en")
 

@@ -58,7 +58,7 @@ def test_sql_writes_every_form_and_nothing_to_the_warehouse(tmp_path: Path) -> N
     xueqing(tmp_path, "import", "ndjson", "-", stdin=samples.encode(GOOD))
     xueqing(tmp_path, "sink")
     xueqing(tmp_path, "build")
-    query = "select class_id, participating_count from rpt_status where breakdown = 'class' and as_of_on = '2017-10-12'"
+    query = "select cell_id as class_id, participating_count from rpt_status where breakdown = 'class' and as_of_on = '2017-10-12'"
     assert xueqing(tmp_path, "sql", query, "-f", "csv").stdout.splitlines() == [
         "class_id,participating_count",
         "class-1,1",
@@ -71,12 +71,80 @@ def test_sql_writes_every_form_and_nothing_to_the_warehouse(tmp_path: Path) -> N
     out = tmp_path / "answer.parquet"
     assert xueqing(tmp_path, "sql", query, "-f", "parquet", "-o", str(out)).returncode == 0
     assert out.read_bytes()[:4] == b"PAR1"
-    refused = xueqing(tmp_path, "sql", "delete from rpt_status")
+    refused = xueqing(tmp_path, "sql", "delete from fct_cell_spells")
     assert refused.returncode == 1
     assert "read-only" in refused.stderr
     wrong = xueqing(tmp_path, "sql", "select * from rpt_statu")
     assert wrong.returncode == 1
     assert "Traceback" not in wrong.stderr
+    _reads_and_writes_nothing_else(tmp_path)
+    _prints_data_as_it_is(tmp_path)
+
+
+def _reads_and_writes_nothing_else(home: Path) -> None:
+    (parquet,) = (home / "lake").rglob("part-*.parquet")
+    before, secret = parquet.read_bytes(), home / "secret.txt"
+    secret.write_text("the secret")
+    for query in (
+        f"from read_text('{home / 'vault.key'}')", f"from '{secret}'", f"from read_csv('{secret}')", f"from glob('{home}/*')",
+        f"from sniff_csv('{secret}')", f"from read_blob('{home / 'log.sqlite'}')", f"copy (select 1) to '{home / 'copy.csv'}'",
+        f"copy (select 1 a) to '{parquet}' (format parquet, use_tmp_file false)",
+        f"explain analyze copy (select 1 a) to '{parquet}' (format parquet, use_tmp_file false)",
+        f"explain /* */ (analyze) copy (select 1 a) to '{parquet}' (format parquet, use_tmp_file false)",
+        f"prepare p as copy (select 1 a) to '{parquet}' (format parquet, use_tmp_file false)", f"select 1; copy (select 1) to '{secret}'",
+        f"export database '{home / 'exported'}'", f"attach '{home / 'new.duckdb'}'", f"attach '{home / 'log.sqlite'}' (type sqlite)", "install httpfs",
+        "load httpfs", "set enable_external_access = true", "reset lock_configuration", "set lock_configuration = false",
+        f"set allowed_directories = ['{home}']", f"pragma profiling_output = '{home / 'profile'}'", f"set temp_directory = '{home / 'temp'}'",
+        f"from enable_logging('QueryLog', storage = 'file', storage_path = '{home / 'logged'}')", "detach warehouse", "from con", "from answer",
+        f"import database '{home}'", "create persistent secret s (type http)", "create table warehouse.marts.x as select 1", "drop table rpt_status",
+    ):  # fmt: skip
+        asked = xueqing(home, "sql", query)
+        assert asked.returncode == 1, (query, asked.stdout)
+        assert "Traceback" not in asked.stderr, query
+        assert "the secret" not in asked.stdout + asked.stderr
+    assert parquet.read_bytes() == before
+    assert secret.read_text() == "the secret"
+    assert not {"copy.csv", "exported", "new.duckdb", "profile", "temp", "logged"} & {
+        path.name for path in home.iterdir()
+    }
+    # The lake is still read, and what is made in memory, too.
+    for query in (
+        "select count(*) n from lake.accepted", "create table t as select 1 as n; from t", "with x as (select 1 as n) from x", "explain select 1",
+        "from lake.events", "select strftime(recorded_at, '%Y') as n from lake.accepted", "show all tables", "describe rpt_status",
+        "explain analyze select count(*) from lake.accepted", "pivot lake.accepted on event_type", "set variable x = 1; select getvariable('x')",
+    ):  # fmt: skip
+        asked = xueqing(home, "sql", query)
+        assert asked.returncode == 0, (query, asked.stderr)
+    unwritable = xueqing(home, "sql", "select 1", "-o", str(home / "no" / "such.csv"))
+    assert unwritable.returncode == 1
+    assert "Traceback" not in unwritable.stderr
+
+
+def _prints_data_as_it_is(home: Path) -> None:
+    shown = xueqing(
+        home,
+        "sql",
+        "select '[/red]' as \"[bold]a[/]\", '[b]x[/b]' as b, chr(27) || ']0;t' || chr(7) as c, '\u202ex' as d, '\u009b1m' as e",
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert all(text in shown.stdout for text in ("[/red]", "[bold]a[/]", "[b]x[/b]"))
+    assert not set(shown.stdout) & {"\x1b", "\x07", "\u202e", "\u009b"}
+    wrong = xueqing(home, "sql", "select '[/red]' from \"\x1b[31m[/x]\"")
+    assert wrong.returncode == 1
+    assert "\x1b" not in wrong.stderr
+    query = (
+        "select unnest(['=1+1', '+cmd|x', '-5', '-x', '@a', ' =a', '＝a', '+1.5e3', 'a=b', null]) as t, -7 as n, -1.5 as d, "
+        "date '2017-10-12' as \"=on\", true as b, ['=x'] as l"
+    )
+    rows = xueqing(home, "sql", query, "-f", "csv").stdout.splitlines()
+    assert rows[0] == "t,n,d,'=on,b,l"
+    told = ["'=1+1", "'+cmd|x", "-5", "'-x", "'@a", "' =a", "'＝a", "+1.5e3", "a=b", ""]
+    assert rows[1:] == [f"{text},-7,-1.5,2017-10-12,true,['=x']" for text in told]
+    kept = xueqing(home, "sql", query, "-f", "csv", "--formulas", "keep").stdout.splitlines()
+    assert kept[:2] == ["t,n,d,=on,b,l", "=1+1,-7,-1.5,2017-10-12,true,['=x']"]
+    out = home / "answer.csv"
+    assert xueqing(home, "sql", query, "-o", str(out)).returncode == 0
+    assert out.read_text(encoding="utf-8").splitlines() == rows
 
 
 def test_rebuild_gives_the_same_marts(tmp_path: Path) -> None:
@@ -102,7 +170,7 @@ def test_rebuild_gives_the_same_marts(tmp_path: Path) -> None:
         (("simulate", "nowhere"), {}, "there are: open-university, tianshui-2017"),
         (("status", "--as-of", "yesterday"), {}, "2017-10-28"),
         (("import", "oulad", "."), {}, "courses.csv"),
-        (("identity", "show", "Lnobody1"), {}, "XUEQING_VAULT_KEY"),
+        (("people", "show", "Lnobody1"), {}, "XUEQING_VAULT_KEY"),
         (("status",), {"XUEQING_LOG": "redis:whatever"}, "sqlite:PATH or kafka://"),
     ],
 )
@@ -132,17 +200,17 @@ def test_every_command_explains_itself() -> None:
 def test_a_simulation_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     code = (
-        "import os, signal\nfrom pathlib import Path\nfrom pipelines import steps\nfrom pipelines.settings import Settings\n"
-        "from pipelines.workspace import Workspace\nsteps.APPEND_BATCH = 500\n"
-        "workspace = Workspace(Settings.from_environment())\nprint(steps.is_simulation_unfinished(workspace))\n"
+        "import os, signal\nfrom pathlib import Path\nfrom pipelines.collect import simulation\nfrom pipelines.settings import Settings\n"
+        "from pipelines.workspace import Workspace\nsimulation.APPEND_BATCH = 500\n"
+        "workspace = Workspace(Settings.from_environment())\nprint(simulation.is_simulation_unfinished(workspace))\n"
         "append, left = workspace.log.append, [int(os.environ['BATCHES'])]\n"
         "def dying(*args, **options):\n"
         "    left[0] -= 1\n"
         "    if left[0] == 0: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return append(*args, **options)\n"
         "workspace.log.append = dying\n"
-        "steps.run_simulation(workspace, 'tianshui-2017', seed=1, scale=1, faults=False, fraction=0.01)\n"
-        "print(steps.is_simulation_unfinished(workspace), sum(workspace.log.end_offsets().values()))\n"
+        "simulation.run_simulation(workspace, 'tianshui-2017', seed=1, scale=1, faults=False, fraction=0.01)\n"
+        "print(simulation.is_simulation_unfinished(workspace), sum(workspace.log.end_offsets().values()))\n"
     )
 
     def run(home: Path, batches: int) -> subprocess.CompletedProcess[str]:

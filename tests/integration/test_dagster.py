@@ -16,16 +16,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
 from ingest.sources.simulate import simulate
-from pipelines import steps
 from pipelines.alerts import Alert, send
 from pipelines.defs import assemble, running
-from pipelines.defs.bulletins import due
+from pipelines.defs import warehouse as warehouse_assets
 from pipelines.defs.upkeep import alert_of
 from pipelines.quality.checks import Finding
 from pipelines.reports.bulletin.sealing import read_sealed
 from pipelines.settings import Settings
+from pipelines.steps.due import due
 from pipelines.workspace import Workspace
 from tests.conftest import ROOT
 from warehouse.errors import AlertNotSent, BuildInProgress, QualityFailed
@@ -93,7 +93,7 @@ def test_the_graph_is_as_it_was(house: House) -> None:
 
 
 def test_a_run_takes_the_log_to_a_sealed_bulletin_and_the_site(house: House, instance: dg.DagsterInstance) -> None:
-    assert due(house.open(), house.open().packs[P], datetime.now(UTC)) == [], "nothing is published yet"
+    assert due(house.open(), P, datetime.now(UTC)) == [], "nothing is published yet"
     done = house.run(JOB, instance, partition_key="004")
     assert done.success
     sealed = read_sealed(house.home / "bulletins", P, 4)
@@ -113,10 +113,9 @@ def test_a_run_takes_the_log_to_a_sealed_bulletin_and_the_site(house: House, ins
     (event,) = [e for e in again.get_asset_materialization_events() if e.asset_key == dg.AssetKey(["bulletins", P])]
     assert event.materialization.metadata["sealed before"].value is True
     # What is due by the programme's own clock: its day has begun in Tianshui before it has in London.
-    pack = house.open().packs[P]
-    assert due(house.open(), pack, datetime(2017, 11, 13, 23, 59, tzinfo=UTC)) == [1, 2]
-    assert due(house.open(), pack, datetime(2017, 11, 14, 0, 0, tzinfo=UTC)) == [1, 2, 3]
-    assert due(house.open(), pack, datetime(2018, 1, 1, tzinfo=UTC)) == [1, 2, 3, 5, 6]
+    assert due(house.open(), P, datetime(2017, 11, 13, 23, 59, tzinfo=UTC)) == [1, 2]
+    assert due(house.open(), P, datetime(2017, 11, 14, 0, 0, tzinfo=UTC)) == [1, 2, 3]
+    assert due(house.open(), P, datetime(2018, 1, 1, tzinfo=UTC)) == [1, 2, 3, 5, 6]
 
 
 def sensed(house: House, name: str, instance: dg.DagsterInstance) -> list[tuple[str | None, str | None]]:
@@ -156,7 +155,9 @@ def _failing(error: Exception) -> Callable[..., Any]:
 def test_a_failing_check_keeps_the_bulletin_back(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "build", _failing(QualityFailed("rates lie between 0 and 1: 1 of 1")))
+    monkeypatch.setattr(
+        warehouse_assets, "build_warehouse", _failing(QualityFailed("rates lie between 0 and 1: 1 of 1"))
+    )
     done = house.run(JOB, instance, partition_key="005")
     assert not done.success
     assert read_sealed(house.home / "bulletins", P, 5) is None
@@ -178,7 +179,7 @@ def test_what_is_tried_again_is_read_off_the_errors_type(
     monkeypatch.setattr(running, "WAIT_S", 0)
     asked = []
     fail = _failing(error)
-    monkeypatch.setattr(steps, "build", lambda *a: (asked.append(1), fail(*a)))
+    monkeypatch.setattr(warehouse_assets, "build_warehouse", lambda *a: (asked.append(1), fail(*a)))
     done = house.run("build_warehouse", instance)
     assert not done.success
     assert len(asked) == tries
@@ -191,7 +192,7 @@ def test_people_are_told_of_a_failed_run_and_not_of_data(
         (QualityFailed("rates are wrong"), "rates are wrong"),
         (KeyError("enrolment-00001"), "KeyError"),
     ):
-        monkeypatch.setattr(steps, "build", _failing(error))
+        monkeypatch.setattr(warehouse_assets, "build_warehouse", _failing(error))
         done = house.run("build_warehouse", instance)
         run = instance.get_run_by_id(done.run_id)
         assert run is not None

@@ -17,12 +17,12 @@ import httpx2 as httpx
 import pytest
 
 from ingest.lrs.http.multipart import Part, join_parts
-from ingest.lrs.index import Query
-from ingest.lrs.people import People
-from ingest.lrs.rules import VOIDED
-from pipelines import migration
+from ingest.lrs.index.port import Query
+from ingest.lrs.standard.rules import VOIDED
+from ingest.lrs.writing.people import People
+from pipelines.collect import migration
+from pipelines.collect.store import read_index
 from pipelines.settings import Settings
-from pipelines.statements import read_index
 from pipelines.workspace import Workspace
 from tests.integration.test_lrs_server import P, free_port, new_key, serving
 from tests.lrs_help import STATEMENT
@@ -71,11 +71,11 @@ def statements(workspace: Workspace) -> dict[str, Any]:
     """What a store has, by id, as it would answer."""
     with closing(workspace.vault()) as vault, read_index(workspace) as index:
         people = People(vault)
-        found = index.find(P, Query(limit=1_000_000))
+        found = index.find(P, Query(limit=1_000_000)).statements
         voided = [s.statement["object"]["id"] for s in found if s.statement["verb"]["id"] == VOIDED]
         ours = ("stored", "authority", "version")
         return {
-            s.statement_id: people.restored({k: v for k, v in s.statement.items() if k not in ours})
+            s.statement_id: {k: v for k, v in people.whole(s.statement).items() if k not in ours}
             for s in [*found, *index.statements(P, voided).values()]
         }
 
@@ -176,7 +176,7 @@ def test_what_is_no_store_is_told_in_a_line(
     tmp_path: Path, other: Callable[[int, bytes, dict[str, str]], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("ingest.lrs.remote.time.sleep", slept.append)
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
     for status, body, headers, error, why in (
         (200, b"<html>", {"content-type": "text/html"}, BadSource, "cannot be read"),
         (200, b"[]", {}, BadSource, "does not answer as"),

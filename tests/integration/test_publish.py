@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
-from ingest.definitions import reference_tables
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
+from ingest.programmes.reference import reference_tables
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from tests.warehouse_help import marts
@@ -103,6 +104,42 @@ def test_a_failed_test_publishes_nothing_and_says_which(
     assert marts(warehouse.published) == before
     warehouse.build(lake, reference)
     assert marts(warehouse.published) != before
+
+
+def test_any_client_finds_the_marts_by_their_names_and_what_they_are(
+    small: tuple[SqliteLog, Lake, Warehouse, dict[str, pa.Table]], tmp_path: Path
+) -> None:
+    _, lake, warehouse, reference = small
+    # After an update, which keeps what it does not change; and whatever the file is called.
+    assert not warehouse.build(lake, reference).is_full
+    copy = Path(shutil.copyfile(warehouse.published, tmp_path / "anything.duckdb"))
+    ours = "not internal and schema_name in ('main', 'marts', 'reference')"
+    for file in (warehouse.published, copy):
+        with duckdb.connect(str(file), read_only=True) as con:
+            shown = {r[0] for r in con.execute("show tables").fetchall()}
+            assert {"rpt_status", "dim_counties", "definitions", "quality_checks", "build_info"} <= shown
+            for name in sorted(shown):
+                (schema,) = con.execute(
+                    "select schema_name from (from duckdb_tables() union all by name from duckdb_views())"
+                    " where coalesce(table_name, view_name) = ? and schema_name in ('marts', 'reference')", [name],
+                ).fetchone() or ("",)  # fmt: skip
+                by_name, by_schema = f"select count(*) from {name}", f"select count(*) from {schema}.{name}"
+                assert con.execute(by_name).fetchone() == con.execute(by_schema).fetchone()
+            assert con.execute("select count(*) from rpt_status").fetchone() != (0,)
+            silent = (
+                f"select table_name, column_name from duckdb_columns() where {ours} and comment is null and table_name in"
+                " (select coalesce(table_name, view_name) from (from duckdb_tables() union all by name from duckdb_views())"
+                " where schema_name = 'marts')"
+            )
+            assert con.execute(silent).fetchall() == []
+            for kind in ("table", "view"):
+                assert (
+                    con.execute(f"select {kind}_name from duckdb_{kind}s() where {ours} and comment is null").fetchall()
+                    == []
+                )
+            assert con.execute(
+                "select comment from duckdb_columns() where schema_name = 'main' and table_name = 'rpt_status' and column_name = 'as_of_on'"
+            ).fetchone() == ("The status at the end of this local date.",)
 
 
 def test_nothing_new_is_no_build_and_two_at_once_are_refused(

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from ingest.definitions import reference_tables
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
+from ingest.programmes.reference import reference_tables
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from pipelines.quality import Finding, QualityGate, check, checks
 from pipelines.quality.checks import suites
+from pipelines.reading.status import read_status
 from pipelines.reports.page import render_page
-from pipelines.reports.status import read_status
 from pipelines.reports.terminal import print_status
 from tests.warehouse_help import marts
 from warehouse.build import BuildOptions, Warehouse
@@ -73,19 +73,24 @@ def test_good_data_meets_every_expectation_and_every_suite_looked_at_it(built: t
 @pytest.mark.parametrize(
     ("sabotage", "severity", "suite", "claim", "example"),
     [
-        ("update marts.rpt_status set login_ratio = 1.01 where breakdown = 'county' and as_of_on = '2017-11-01'",
-         "error", "outgoing_rates", "No rate is above 1", "county login_ratio: 1.01"),
-        ("update marts.rpt_status set pass_ratio = -0.5 where breakdown = 'class' and as_of_on = '2017-11-01'",
-         "error", "outgoing_rates", "No rate is below 0", "class pass_ratio: -0.5"),
-        ("update marts.rpt_status set study_count = study_count + 1 where breakdown = 'subject' and as_of_on = '2017-11-01'",
-         "error", "outgoing_rollups", "add up to the programme", "subject: 1"),
-        ("update marts.fct_indicator_spells set valid_to_on = '2018-01-15' where indicator = 'login' and valid_to_on is null"
-         " and enrolment_id = (select min(enrolment_id) from marts.fct_indicator_spells where indicator = 'login' and valid_to_on is null)",
+        ("update marts.fct_cell_spells set numerator_count = denominator_count * 2 where indicator = 'login' and denominator_count > 0"
+         " and cell_number in (select cell_number from marts.dim_cells where breakdown = 'county')",
+         "error", "outgoing_rates", "No rate is above 1", "county login: 2"),
+        ("update marts.fct_cell_spells set numerator_count = -1, denominator_count = 2 where indicator = 'pass'"
+         " and cell_number = (select min(cell_number) from marts.dim_cells where breakdown = 'class')",
+         "error", "outgoing_rates", "No rate is below 0", "class pass: -0.5"),
+        ("update marts.fct_cell_spells set numerator_count = numerator_count + 1 where indicator = 'study' and valid_to_on = '9999-12-31'"
+         " and cell_number = (select min(cell_number) from marts.dim_cells where breakdown = 'subject')",
+         "error", "outgoing_rollups", "add up to the programme", "subject: 2"),
+        ("update marts.fct_indicator_spells set valid_to_on = '2018-01-15' where indicator = 'login' and valid_to_on = '9999-12-31'"
+         " and enrolment_id = (select min(enrolment_id) from marts.fct_indicator_spells where indicator = 'login' and valid_to_on = '9999-12-31')",
          "error", "outgoing_falls", "falls only by a correction", "login: 1"),
-        ("update marts.rpt_status set study_count = login_count + 1 where breakdown = 'programme' and as_of_on = '2017-11-01'",
-         "warn", "outgoing_order", "No more have studied", "programme: -1"),
-        ("update marts.rpt_status set pass_count = study_count + 2 where breakdown = 'programme' and as_of_on = '2017-11-01'",
-         "warn", "outgoing_order", "No more have passed", "programme: -2"),
+        ("update marts.fct_cell_spells set numerator_count = denominator_count + 1 where indicator = 'study' and valid_to_on = '9999-12-31'"
+         " and cell_number = (select cell_number from marts.dim_cells where breakdown = 'programme' and programme_id = 'tianshui-2017')",
+         "warn", "outgoing_order", "No more have studied", "programme: -"),
+        ("update marts.fct_cell_spells set numerator_count = denominator_count + 1 where indicator = 'pass' and valid_to_on = '9999-12-31'"
+         " and cell_number = (select cell_number from marts.dim_cells where breakdown = 'programme' and programme_id = 'tianshui-2017')",
+         "warn", "outgoing_order", "No more have passed", "programme: -"),
         ("update reference.assessment_rules set max_points = '19' where component = 'course_time' and programme_id = 'tianshui-2017'",
          "error", "incoming_reference", "add up to their stage", "1: 1"),
         ("insert into reference.counties from reference.counties where county_id = 'wushan'",
@@ -171,8 +176,10 @@ def test_what_must_hold_stops_publication_and_what_should_is_printed(
                 con.execute(self.sql)
             return super().judge(copy, info)
 
-    wrong = Sabotaged("update marts.rpt_status set login_ratio = 2 where breakdown = 'county'")
-    with pytest.raises(QualityFailed, match=r"(?s)nothing was published.*No rate is above 1.*county login_ratio: 2"):
+    wrong = Sabotaged(
+        "update marts.fct_cell_spells set numerator_count = 2 * denominator_count where indicator = 'login'"
+    )
+    with pytest.raises(QualityFailed, match=r"(?s)nothing was published.*No rate is above 1.*login: 2"):
         warehouse.build(lake, reference, BuildOptions(full=True), gate=wrong)
     assert marts(warehouse.published) == before
     assert (tmp_path / "docs" / "index.html").exists()

@@ -18,14 +18,16 @@ from ingest.events import catalogue
 from ingest.log.kafka import KafkaLog
 from ingest.log.port import EventLog, NewRecord
 from ingest.sink import STEPS, Sink, SinkOptions
-from pipelines.accounting import account
+from pipelines.reading.accounting import account
 from pipelines.workspace import open_log
 from tests import kafka_help, samples
+from tests.integration import sink_process
 from tests.kafka_broker import Broker
 from warehouse.build import Warehouse
 from warehouse.errors import LakeMismatch, LogTruncated
 from warehouse.lake import Lake
 from warehouse.query import connect_lake
+from warehouse.warm import Forked, fork, prepare
 
 EVENT = samples.golden_event(catalogue()["video.watched", 2])
 ALL_STEPS = (*STEPS, "during-commit")
@@ -36,9 +38,10 @@ def fill(log: EventLog, count: int) -> None:
     log.append([NewRecord(b"k%d" % (i % 97), v) for i, v in enumerate(values)])
 
 
-def run_sink(url: str, lake: str, step: str = "never", nth: int = 1, **env: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.integration.sink_process", url, lake, step, str(nth)]
-    return subprocess.Popen(command, env=os.environ | env)
+def run_sink(url: str, lake: str, step: str = "never", nth: int = 1, **env: str) -> Forked:
+    prepare(sink_process.__name__)
+    arguments = (url, lake, step, str(nth))
+    return fork(f"{sink_process.__name__}:run", arguments, cwd=Path.cwd(), env=os.environ | env, files=(0, 1, 2))
 
 
 def rows(lake: str) -> Counter[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,13 +14,21 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from pipelines import steps
+from pipelines.collect.simulation import run_simulation
+from pipelines.collect.sink import run_sink
 from pipelines.settings import Settings
+from pipelines.steps.build import build
+from pipelines.steps.bulletins import issue_bulletin
+from pipelines.steps.reports import write_briefings, write_evaluation, write_pages_of_site
 from pipelines.workspace import Workspace
+from tests.command_line import xueqing
+from tests.integration.test_lrs_server import free_port, serving
 from warehouse.build import BuildOptions
 
 P = "tianshui-2017"
 ON = "2017-12-25"
+#: A class of four, by id and by name; groups of so few are shown here.
+CLASS, NAMES, SMALLEST = "class-018", {"zh": "秦州9班", "en": "Qinzhou class 9"}, 4
 #: One page of each kind; {0} is the language.
 PAGES = {
     "index": "index.{0}.html",
@@ -27,7 +36,7 @@ PAGES = {
     "bulletin": f"bulletins/{P}/004/all.public.{{0}}.html",
     "county's bulletin": f"bulletins/{P}/004/qinzhou.public.{{0}}.html",
     "restricted bulletin": f"bulletins/{P}/004/all.restricted.{{0}}.html",
-    "class": f"briefings/{P}/{ON}/class.class-013.restricted.{{0}}.html",
+    "class": f"briefings/{P}/{ON}/class.{CLASS}.restricted.{{0}}.html",
     "subject": f"briefings/{P}/{ON}/subject.chinese.public.{{0}}.html",
     "county": f"briefings/{P}/{ON}/county.qinzhou.restricted.{{0}}.html",
     "staff": f"briefings/{P}/{ON}/staff.restricted.{{0}}.html",
@@ -36,17 +45,23 @@ PAGES = {
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the site, restricted editions and all, as `xueqing site --open` serves it."""
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home in which reports were issued."""
     workspace = Workspace(Settings.from_environment({"XUEQING_HOME": str(tmp_path_factory.mktemp("site"))}))
-    steps.run_simulation(workspace, P, seed=1, scale=1, faults=True, fraction=0.02)
-    steps.run_sink(workspace)
-    steps.build(workspace, BuildOptions())
-    steps.issue_bulletin(workspace, P, 4)
-    for kind, ids in (("class", ["class-013"]), ("subject", ["chinese"]), ("county", ["qinzhou"]), ("staff", [])):
-        steps.write_briefings(workspace, P, None, kinds=[kind], ids=ids, formats=["html", "md"])
-    steps.write_evaluation(workspace, P, None, formats=["html"])
-    start = steps.write_pages_of_site(workspace, "en", restricted=True)
+    run_simulation(workspace, P, seed=1, scale=1, faults=True, fraction=0.02)
+    run_sink(workspace)
+    build(workspace, BuildOptions())
+    issue_bulletin(workspace, P, 4, SMALLEST)
+    for kind, ids in (("class", [CLASS]), ("subject", ["chinese"]), ("county", ["qinzhou"]), ("staff", [])):
+        write_briefings(workspace, P, None, kinds=[kind], ids=ids, formats=["html", "md"], smallest=SMALLEST)
+    write_evaluation(workspace, P, None, formats=["html"])
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def site(workspace: Workspace) -> Iterator[str]:
+    """The address of the site, restricted editions and all, as `xueqing site --open` serves it."""
+    start = write_pages_of_site(workspace, "en", restricted=True)
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
@@ -139,14 +154,14 @@ def test_keys_reach_everything_and_the_search_finds_a_class(site: str, visit: Vi
         assert outlined, "where the keyboard is must be seen"
     assert len(reached) == wanted
     page.focus("#find")
-    page.keyboard.type("class-013")
+    page.keyboard.type(NAMES[language])
     shown = page.locator("#rows tr:not([hidden])")
     assert shown.count() == 1
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/*.html")
-    assert "class-013" in page.inner_text("h1, main")
+    assert NAMES[language] in page.inner_text("h1, main")
 
 
 def test_every_link_of_the_site_leads_somewhere(site: str, visit: Visit) -> None:
@@ -164,3 +179,46 @@ def test_a_figures_trace_is_a_link_away(site: str, visit: Visit) -> None:
     visit.page.get_by_role("link", name="T1", exact=True).first.click()
     assert visit.page.url.endswith("#trace-1")
     assert "xueqing" in visit.page.inner_text("#trace-1")
+
+
+def test_a_server_carries_what_is_public_and_nothing_else(workspace: Workspace, visit: Visit) -> None:
+    home, port = workspace.settings.home, free_port()
+    restricted = [PAGES[kind].format("en") for kind in ("restricted bulletin", "class", "county", "staff")]
+    public = [
+        PAGES[kind].format("en")
+        for kind in ("index", "status", "bulletin", "county's bulletin", "subject", "evaluation")
+    ]
+
+    def answers(pages: list[str]) -> set[int]:
+        return {visit.page.request.get(f"http://127.0.0.1:{port}/site/{page}").status for page in pages}
+
+    def write(*options: str) -> None:
+        done = xueqing(home, "site", *options)
+        assert done.returncode == 0, done.stderr
+
+    with serving(home, port):
+        assert answers([*public, *restricted]) == {404}
+        # Restricted editions are never carried, whenever they are written, nor do they take the public ones away.
+        write("--restricted")
+        assert answers([*public, *restricted]) == {404}
+        write()
+        assert (answers(public), answers(restricted)) == ({200}, {404})
+        write("--restricted")
+        assert (answers(public), answers(restricted)) == ({200}, {404})
+        # Within their policy, pages do what they do elsewhere.
+        visit.go(f"http://127.0.0.1:{port}/site/")
+        visit.page.focus("#find")
+        visit.page.keyboard.type(NAMES[visit.page.evaluate("document.documentElement.lang.slice(0, 2)")])
+        assert visit.page.locator("#rows tr:not([hidden])").count() == 1
+        assert visit.page.inner_text("#found").startswith("1 ")
+        assert visit.page.locator("body").evaluate("e => getComputedStyle(e).maxWidth") != "none"
+        for page in public:
+            visit.go(f"http://127.0.0.1:{port}/site/{page}")
+            assert visit.errors == []
+        # As an earlier version wrote it, where the public site is.
+        shutil.rmtree(home / "site")
+        shutil.copytree(home / "site-restricted", home / "site")
+        (home / "site").chmod(0o755)
+        assert answers([*public, *restricted]) == {404}
+        write()
+        assert (answers(public), answers(restricted)) == ({200}, {404})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.definitions import reference_tables
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
+from ingest.programmes.reference import reference_tables
 from ingest.sink import Sink
 from ingest.sources.simulate import simulate
 from tests.warehouse_help import marts

@@ -19,15 +19,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ingest.definitions import Loaded, reference_tables, timeline
 from ingest.log.port import NewRecord
 from ingest.log.sqlite import SqliteLog
-from ingest.packs import Pack, load_pack
+from ingest.programmes.history import Loaded, timeline
+from ingest.programmes.pack import Pack, load_pack
+from ingest.programmes.reference import reference_tables
 from ingest.sink import Sink, SinkOptions
 from pipelines.quality.checks import suites
 from tests import samples
 from tests.oracle import Oracle, Rules
-from tests.warehouse_help import cells_of, marts, raw_records, scores_of
+from tests.warehouse_help import broken_keys, cells_of, marts, names_of, raw_records, scores_of
 from warehouse.build import BuildOptions, Warehouse
 from warehouse.lake import Lake
 from warehouse.query import connect
@@ -45,10 +46,14 @@ def random_programme(rng: random.Random, programme_id: str, *, enrolments: int =
         event = {
             "event_id": str(uuid.UUID(int=len(events) + 1)), "event_type": kind, "event_version": version,
             "occurred_at": at.isoformat().replace("+00:00", "Z"), "programme_id": programme_id, "source": "random",
-            **({"staff_key": "Stutor123"} if staff else {"learner_key": f"Llearner{rng.randrange(5)}"}), "payload": payload,
+            **({"staff_key": "Stutor123"} if staff else {"learner_key": learner(payload)}), "payload": payload,
         }  # fmt: skip
         events.append(event)
         return event
+
+    def learner(payload: dict[str, Any]) -> str:
+        # Now and then somebody acts, or is enrolled, in the name of another.
+        return f"Llearner{payload.get('enrolment_id') if rng.random() < 0.9 else f'e{rng.randrange(5)}'}"
 
     def placement(enrolment: str) -> dict[str, Any]:
         return {
@@ -131,9 +136,28 @@ def random_programme(rng: random.Random, programme_id: str, *, enrolments: int =
             )
         if rng.random() < 0.3:
             add("outcome.rejected", {"enrolment_id": e, "document_id": "d"}, staff=True)
-    for target in rng.sample(events, min(len(events), rng.choice([0, 1, 3, 8]))):
-        void = add("event.voided", {"voided_event_id": target["event_id"]})
-        void["learner_key"] = None
+    for _ in range(rng.randrange(0, 6)):
+        kind, group = rng.choice([("class", "c1"), ("class", "c2"), ("school", "s1"), ("workshop", "w")])
+        label = {
+            "label_zh": f"名{rng.randrange(9)}",
+            "label_en": rng.choice(["name", None]),
+            "county_id": rng.choice(["qinzhou", None]),
+        }
+        add("group.named", {"kind": kind, "group_id": group, **label})["learner_key"] = None
+
+    def void(event_id: str) -> dict[str, Any]:
+        event = add("event.voided", {"voided_event_id": event_id})
+        event["learner_key"] = None
+        return event
+
+    # Voids of events, of voids, of those; now and then in a circle, which says nothing.
+    voids = [void(t["event_id"]) for t in rng.sample(events, min(len(events), rng.choice([0, 1, 3, 8])))]
+    for _ in range(rng.choice([0, 2, 9]) if voids else 0):
+        voids.append(void(rng.choice(voids)["event_id"]))
+    for length in rng.choice([(), (1,), (2, 3)]):
+        first = len(events)
+        circle = [void(str(uuid.UUID(int=first + (n + 1) % length + 1))) for n in range(length)]
+        void(circle[0]["event_id"])
     return events
 
 
@@ -215,6 +239,8 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     at_once.build(lake, reference, BuildOptions(full=True))
     assert marts(piecemeal.published) == marts(at_once.published)
     # Whatever falls, a correction says why.
+    for built in (piecemeal, at_once):
+        assert broken_keys(built.private, folder) == []
     with duckdb.connect(str(at_once.private), read_only=True) as con:
         (falls,) = [s.sql for s in suites() if s.name == "outgoing_falls"]
         assert [row for row in con.execute(falls).fetchall() if row[-1]] == []
@@ -226,13 +252,14 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
             oracle = Oracle.read(raws, rules, name, later=() if number % 2 else later)
             found = con.execute(
                 "select coalesce(sum(counted_count), 0), coalesce(sum(repeat_count), 0), coalesce(sum(conflict_count), 0),"
-                " coalesce(sum(waiting_count), 0) from rpt_event_accounting where programme_id = ?", [name],
+                " coalesce(sum(waiting_count), 0), coalesce(sum(set_aside_count), 0) from rpt_event_accounting where programme_id = ?", [name],
             ).fetchone()  # fmt: skip
             s = oracle.standing
-            assert found == (s.counted, s.repeats, s.conflicts, s.waiting)
+            assert found == (s.counted, s.repeats, s.conflicts, s.waiting, s.set_aside)
             for day in [date(2017, 10, 8) + timedelta(days=d) for d in (0, 2, 9, 17, 30, 41, 60)]:
                 assert cells_of(con, name, day) == oracle.status(day), (name, day)
                 assert scores_of(con, name, day) == oracle.scores(day), (name, day)
+                assert names_of(con, name, day) == oracle.names(day), (name, day)
 
     # Other arrivals of the same events, by other partitions: the same status.
     other_log = SqliteLog(folder / "other.sqlite", partitions=3)
@@ -244,7 +271,7 @@ def test_every_way_of_arriving_gives_the_oracles_marts(
     log.close()
     other_log.close()
     left, right = marts(other.published), marts(at_once.published)
-    for name in ("rpt_status", "fct_enrolment_days", "fct_scorecards", "dim_enrolments", "rpt_event_accounting"):
+    for name in ("fct_cell_spells", "fct_enrolment_days", "fct_scorecards", "dim_enrolments", "rpt_event_accounting"):
         assert left[name] == right[name], name
 
 
@@ -272,3 +299,71 @@ def test_a_conflicting_id_is_kept_out_and_listed(packs: dict[str, Pack], tmp_pat
         assert con.execute("select distinct class_id from dim_enrolments").fetchall() == [("another",)]
         assert con.execute("select count(*) from fct_conflicting_events").fetchone() == (1,)
     log.close()
+
+
+def test_whoever_comes_after_a_build_without_anybody_counts(packs: dict[str, Pack], tmp_path: Path) -> None:
+    events = random_programme(random.Random(5), "p")
+    reference = reference_tables(packs_like(packs["tianshui-2017"], ["p"]))
+    log, lake, warehouse = SqliteLog(tmp_path / "log.sqlite"), Lake(str(tmp_path / "lake")), Warehouse(tmp_path / "w")
+    us = int(datetime(2017, 12, 1, tzinfo=UTC).timestamp() * 1e6)
+    for name in ("session.started", "enrolment.opened"):
+        log.append([NewRecord(b"a", samples.encode(e), us) for e in events if e["event_type"] == name])
+        sink_in_batches(log, lake, 100)
+        assert warehouse.build(lake, reference).is_new
+    log.close()
+    at_once = Warehouse(tmp_path / "at-once")
+    at_once.build(lake, reference)
+    assert marts(warehouse.published) == marts(at_once.published)
+    assert marts(warehouse.published)["dim_cells"]
+
+
+def test_a_voided_void_gives_back_and_what_names_anothers_enrolment_is_set_aside(
+    packs: dict[str, Pack], tmp_path: Path
+) -> None:
+    def event(number: int, kind: str, learner: str | None, payload: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "event_id": str(uuid.UUID(int=number)), "event_type": kind, "event_version": 1,
+            "occurred_at": "2017-10-10T01:00:00Z", "programme_id": "p", "source": "hand", "learner_key": learner, "payload": payload,
+        }  # fmt: skip
+
+    placed = {"enrolment_id": "e", "class_id": "c", "county_id": "qinzhou"}
+    session = {"enrolment_id": "e", "device": "web"}
+    told = [
+        (10, event(1, "enrolment.opened", "Llearner1", placed)),
+        (10, event(2, "session.started", "Llearner1", session)),
+        # Somebody else in the same name: it never counts.
+        (10, event(3, "session.started", "Llearner2", session)),
+        # The session is void from the 15th to the 20th, and again from the 25th on.
+        (15, event(4, "event.voided", None, {"voided_event_id": str(uuid.UUID(int=2))})),
+        (20, event(5, "event.voided", None, {"voided_event_id": str(uuid.UUID(int=4))})),
+        (25, event(6, "event.voided", None, {"voided_event_id": str(uuid.UUID(int=5))})),
+    ]
+    log, lake, warehouse = SqliteLog(tmp_path / "log.sqlite"), Lake(str(tmp_path / "lake")), Warehouse(tmp_path / "w")
+    reference = reference_tables(packs_like(packs["tianshui-2017"], ["p"]))
+    # The first three, then what came on each later day, each an update.
+    for records in (told[:4], told[4:5], told[5:]):
+        log.append(
+            [
+                NewRecord(b"k", samples.encode(e), int(datetime(2017, 10, day, 2, tzinfo=UTC).timestamp() * 1_000_000))
+                for day, e in records
+            ]
+        )
+        sink_in_batches(log, lake, 100)
+        warehouse.build(lake, reference)
+    log.close()
+    with connect(warehouse.published) as con:
+        logins = con.execute(
+            "select as_of_on, login_count from rpt_status where breakdown = 'programme' order by 1"
+        ).fetchall()
+        voided, given_back, voided_again = (date(2017, 10, day) for day in (15, 20, 25))
+        assert logins == [(on, int(on < voided or given_back <= on < voided_again)) for on, _ in logins]
+        assert logins[0][0] == date(2017, 10, 10)
+        assert con.execute("select reason, event_id from fct_uncounted_records").fetchall() == [
+            ("other_learner", str(uuid.UUID(int=3)))
+        ]
+        assert con.execute(
+            "select accepted_count, counted_count, set_aside_count from rpt_event_accounting"
+        ).fetchall() == [(6, 5, 1)]
+        assert con.execute("select day(valid_from_on), voided_by_event_id from fct_void_periods order by 1").fetchall() == [
+            (15, str(uuid.UUID(int=4))), (25, str(uuid.UUID(int=6))),
+        ]  # fmt: skip

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from pipelines.audit.auditing import audit
 from pipelines.audit.corrections import slips
-from pipelines.audit.model import Figure, Relation, Statement
+from pipelines.audit.model import PrintedFigure, Relation, Statement
 from pipelines.audit.possible import debit, grimmer, possible_counts, sprite
 from pipelines.audit.printed import Printed
 from pipelines.audit.read import read_figures, read_relations, read_shares
-from pipelines.reports.bulletin.model import Label
+from pipelines.words import Label
 from warehouse.errors import BadConfiguration
 
 NOTHING = Label("", "")
@@ -39,11 +39,11 @@ def share(count: int, total: int, decimals: int, rounding: str = ROUND_HALF_UP) 
     return rounded(Decimal(100) * count / total, decimals, rounding)
 
 
-def figure(name: str, text: str, **more: object) -> Figure:
-    return Figure(name, Printed.parse(text), Label(name, name), **more)  # type: ignore[arg-type]
+def figure(name: str, text: str, **more: object) -> PrintedFigure:
+    return PrintedFigure(name, Printed.parse(text), Label(name, name), **more)  # type: ignore[arg-type]
 
 
-def named(*figures: Figure) -> dict[str, Figure]:
+def named(*figures: PrintedFigure) -> dict[str, PrintedFigure]:
     return {f.figure_id: f for f in figures}
 
 
@@ -202,7 +202,7 @@ def test_most_samples_are_reconstructed() -> None:
         ([figure("a", "6893", unit="learners"), figure("b", "6983", unit="learners")], "transposed"),
     ],
 )  # fmt: skip
-def test_each_rule_finds_what_breaks_it(figures: list[Figure], rule: str) -> None:
+def test_each_rule_finds_what_breaks_it(figures: list[PrintedFigure], rule: str) -> None:
     done = audit(named(*figures))
     one = next(s for s in done.findings if s.rule == rule)
     assert one.verdict.arithmetic.zh
@@ -292,7 +292,7 @@ class Report:
     def __init__(self, seed: int) -> None:
         chance = random.Random(seed)
         rounding, decimals = chance.choice(ROUNDINGS), chance.choice((1, 2))
-        self.figures: dict[str, Figure] = {}
+        self.figures: dict[str, PrintedFigure] = {}
         self.relations: list[Relation] = []
         sums = dict.fromkeys(("participating", "login", "study", "pass"), 0)
         on = date(2017, 12, 20)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ingest.pack_checks import ACTIVITIES
-from ingest.packs import Pack, check_pack, find_packs, load_pack, new_pack
+from ingest.programmes import vocabulary
+from ingest.programmes.folders import find_packs
+from ingest.programmes.indicators import MOST_SHARES, in_full
+from ingest.programmes.pack import Pack, check_pack, load_pack
+from ingest.programmes.template import new_pack
 from pipelines.survey.form import pack_form
-from tests.conftest import ROOT
+from pipelines.words import labels_of
 from warehouse.errors import BadConfiguration
 
 
@@ -38,11 +41,15 @@ def test_the_packs_that_ship_have_nothing_wrong(packs: dict[str, Pack]) -> None:
         ("indicators.csv", ",event_count,>=,1,", ",event_count,>=,0,", "row 3, threshold: 0; expected greater than 0"),
         ("indicators.csv", ",quantity,>,0,", ",quantity,>,-1,", "row 5, threshold: -1; expected 0 or more"),
         ("indicators.csv", ",quantity,>,0,", ",quantity,<,0,", "row 5, operator: '<' is unknown"),
-        ("indicators.csv", "\nstudy,", "\nstudied,", "row 5, indicator: 'studied' is unknown"),
+        ("indicators.csv", "\nstudy,", "\nStudy rate,", "row 5, indicator: 'Study rate'; expected a name of small letters"),
+        ("indicators.csv", "\nworkshop,", "\nparticipating,", "row 9, indicator: participating is a whole group"),
+        ("indicators.csv", "effective_post,quantity", "effective_post,luck", "row 9, measure: 'luck' is unknown"),
+        ("indicators.csv", "effective_post,quantity", "effective_post,", "row 9, measure: empty; expected quantity"),
+        ("indicators.csv", "effective_post,quantity", "effective_post,has_passed", "row 9, activity: workshop follows from"),
         ("indicators.csv", "\nstudy,", "\nstudied,", "indicators.csv: no row for study"),
         ("indicators.csv", "\nstudy,", "\nstudied,", "row 15, denominator: 'study' is unknown"),
         ("indicators.csv", "rate,called_up,,", "rate,participating,,", "row 2, denominator: 'participating'; participation is a share of"),
-        ("indicators.csv", "Login rate,participating", "Login rate,assignment_pass", "row 4, denominator: 'assignment_pass' is itself"),
+        ("indicators.csv", "Study rate,participating", "Study rate,pass_of_studied", "row 5, denominator: study of pass_of_studied of study: no"),
         ("indicators.csv", "effective_post,quantity", "effective_post,event_count", "row 9, measure: effective_post is decided anew"),
         ("indicators.csv", "Pass rate,participating,", "Pass rate,participating,video", "row 14, activity: pass follows from placement"),
         ("indicators.csv", "video|text", "video|film", "row 5, activity: 'film' is unknown"),
@@ -93,6 +100,30 @@ def test_each_mistake_is_told_with_its_place(mine: Path, file: str, old: str, ne
         load_pack(mine)
 
 
+NAMES = "school_id,county_id,label_zh,label_en,valid_from_on\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("s2,nowhere,乙校,,", "schools.csv row 3, county_id: 'nowhere' is unknown; expected one of"),
+        ("s2,qinzhou,,,", "schools.csv row 3, label_zh: ''; expected a name of 1 to 200 characters"),
+        ("s2,qinzhou,乙校,,soon", "schools.csv row 3, valid_from_on: 'soon' is no date such as 2017-10-10"),
+        ("s1,qinzhou,乙校,,", "schools.csv row 3, school_id: 's1' has a name of that date in row 2 already"),
+        (",qinzhou,乙校,,", "schools.csv row 3, school_id: ''; expected an id of 1 to 200 characters"),
+    ],
+)
+def test_a_groups_name_is_one_of_its_date_in_a_county_of_the_pack(mine: Path, row: str, told: str) -> None:
+    (mine / "schools.csv").write_text(f"{NAMES}s1,qinzhou,甲校,School A,\n{row}\n", encoding="utf-8")
+    assert any(str(p).startswith(told) for p in check_pack(mine)), check_pack(mine)
+
+
+def test_a_group_may_be_named_anew_from_a_date_on(mine: Path) -> None:
+    (mine / "schools.csv").write_text(f"{NAMES}s1,qinzhou,甲校,School A,\ns1,,乙校,,2017-11-01\n", encoding="utf-8")
+    assert check_pack(mine) == []
+    assert "schools.csv" in load_pack(mine).texts
+
+
 def test_everything_is_told_at_once_and_nothing_is_loaded(mine: Path) -> None:
     edit(mine / "programme.toml", '"tianshui-2017"', '"mine"')
     edit(mine / "counties.csv", "wushan,", "qinzhou,")
@@ -134,16 +165,6 @@ def test_a_pack_may_lack_the_calendar_and_what_hangs_on_it(mine: Path) -> None:
     pack = load_pack(mine)
     assert pack.table("bulletins") == []
     assert "bulletins.csv" not in pack.definition
-
-
-def test_the_activities_are_those_that_the_models_give() -> None:
-    text = (ROOT / "dbt_project" / "macros" / "activities.sql").read_text()
-    plain, decided, *_ = text.split("{% macro ")[1:]
-    simple = re.findall(r"'[a-z_]+\.[a-z_]+': '([a-z_]+)'", plain)
-    named = re.findall(r"'([a-z_]+)': \[", decided)
-    entries = (ROOT / "dbt_project" / "models" / "intermediate" / "int_decision_entries.sql").read_text()
-    assert set(named) == set(re.findall(r"(?:enrolment_id|events.enrolment_id), '([a-z_]+)'", entries))
-    assert {*simple, *named} == ACTIVITIES
 
 
 def test_a_wrong_reminder_and_a_level_twice_are_told_by_row_and_column(mine: Path) -> None:
@@ -190,3 +211,41 @@ def test_levels_may_be_ordered_by_scores_of_their_own(mine: Path) -> None:
         ("survey_items.csv", 2, "is_reversed"), ("survey_levels.csv", 2, "score"), ("survey_levels.csv", 3, "is_neutral"),
         ("survey_levels.csv", 4, "is_neutral"), ("survey_levels.csv", 4, "score"),
     ]  # fmt: skip
+
+
+def test_every_measure_and_scoring_rule_has_words() -> None:
+    assert set(labels_of("awards.measures")) == {
+        name for names in vocabulary.award_measures().values() for name in names
+    }
+    assert vocabulary.scoring_rules() <= labels_of("evaluation").keys()
+
+
+def test_a_breakdown_is_some_dimensions_under_a_name_of_its_own(mine: Path) -> None:
+    header = "breakdown,dimensions,label_zh,label_en\n"
+
+    def told(rows: str) -> list[str]:
+        (mine / "breakdowns.csv").write_text(header + rows, encoding="utf-8")
+        return [str(problem) for problem in check_pack(mine)]
+
+    assert told("city_by_tier,city_id|tier,市与分层,City and tier\n") == []
+    for rows, problem in (
+        ("county,county_id,区县,County\n", "row 2, breakdown: county is there in any case"),
+        ("County tier,county_id|tier,a,b\n", "row 2, breakdown: 'County tier'; expected a name of small letters"),
+        ("tiers,tier|tier,a,b\n", "row 2, dimensions: 'tier|tier' names one twice"),
+        ("tiers,tier|age,a,b\n", "row 2, dimensions: 'age' is unknown"),
+        ("tiers,tier,a,b\ntiers,gender,a,b\n", "row 3, breakdown: 'tiers' stands in row 2 already"),
+    ):
+        assert any(problem in one for one in told(rows)), (rows, told(rows))
+
+
+def test_a_share_of_shares_is_followed_to_its_group() -> None:
+    def row(indicator: str, denominator: str) -> dict[str, str]:
+        return {"indicator": indicator, "denominator": denominator, "measure": "event_count"}
+
+    chain = [row("a0", "called_up"), *(row(f"a{n}", f"a{n - 1}") for n in range(1, 12))]
+    others = [row("loop", "pool"), row("pool", "loop"), row("lost", "nowhere"), row("called_up", "participating")]
+    found = {one["indicator"]: one for one in in_full([*chain, *others])}
+    assert (found["a0"]["shares_of"], found["a0"]["whole_group"]) == ("", "called_up")
+    assert (found["a3"]["shares_of"], found["a3"]["whole_group"]) == ("a2|a1|a0", "called_up")
+    # A pack that nobody has checked harms nobody: not by its length, not by a circle, not by the name of a group.
+    assert list(found) == [f"a{n}" for n in range(MOST_SHARES + 1)]

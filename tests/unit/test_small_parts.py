@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 import ingest.events
 import warehouse.errors
 from ingest.identity import KeyFile, Vault
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
 from ingest.sources.simulate import simulate
 from ingest.sources.simulate.shares import allocate, counts_for_percentages
-from pipelines.reports.figures import percent
+from pipelines.commands.run import once_for
+from pipelines.reports.document.names import file_part, folder_part
+from pipelines.words import percent
 from warehouse.errors import IdentityError
 
 
@@ -72,6 +74,25 @@ def test_the_simulator_is_deterministic_and_scales(packs: dict[str, Pack]) -> No
         json.loads(r.value)["payload"]["enrolment_id"] for part in first for r in part if b"enrolment.opened" in r.value
     ]
     assert len(ids) == len(set(ids))
+
+
+def test_every_simulated_school_class_and_workshop_has_a_name_of_its_own(packs: dict[str, Pack]) -> None:
+    (simulation,) = simulate(packs["tianshui-2017"], fraction=0.05)
+    events = [json.loads(record.value) for record in simulation.records]
+    names = [e["payload"] for e in events if e["event_type"] == "group.named"]
+    used = {
+        (kind, e["payload"][f"{kind}_id"])
+        for e in events
+        for kind in ("school", "class", "workshop")
+        if f"{kind}_id" in e["payload"]
+    }
+    assert used <= {(n["kind"], n["group_id"]) for n in names}
+    for label in ("label_zh", "label_en"):
+        assert len({n[label] for n in names}) == len(names)
+    # They are named before anybody is enrolled.
+    assert max(e["occurred_at"] for e in events if e["event_type"] == "group.named") < min(
+        e["occurred_at"] for e in events if e["event_type"] != "group.named"
+    )
 
 
 @pytest.fixture
@@ -160,5 +181,37 @@ def test_the_designed_surface_is_frozen() -> None:
     ]  # fmt: skip
     assert set(warehouse.errors.__all__) == {
         "AlertNotSent", "BadConfiguration", "BadSource", "BuildFailed", "BuildInProgress", "CommitRefused", "IdentityError",
-        "LakeMismatch", "LogTruncated", "LogUnavailable", "NotPublished", "QualityFailed", "SealBroken", "Terminal", "Transient", "XueqingError",
+        "IndexDamaged", "LakeBusy", "LakeDamaged", "LakeMismatch", "LogReplaced", "LogTruncated", "LogUnavailable", "NoLog", "NotPublished",
+        "QualityFailed", "SealBroken", "StorageUnavailable", "Terminal", "Transient", "WarehouseDamaged", "XueqingError",
     }  # fmt: skip
+
+
+@given(
+    st.text(min_size=1, max_size=200)
+    | st.sampled_from([".", "..", "a/b", "a\\b", "../../x", ".hidden", "a ", "a.", "学情 计划", "con", "a\0b"])
+)
+def test_no_id_becomes_a_way_to_another_folder(name: str) -> None:
+    for part in (file_part(name), folder_part(name)):
+        assert Path("root", part).parent == Path("root")
+        assert Path("root", part).resolve().parent == Path("root").resolve()
+        assert not part.startswith(".")
+        assert len(part.encode()) <= 255
+
+
+def test_a_programme_keeps_its_name_as_a_folder() -> None:
+    assert folder_part("tianshui-2017") == "tianshui-2017"
+    assert folder_part("学情 计划") == "学情 计划"
+
+
+def test_what_was_interrupted_is_written_again_and_what_is_whole_is_not(tmp_path: Path) -> None:
+    done, written = tmp_path / "done", list[str]()
+
+    def interrupted() -> None:
+        written.append("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        once_for("build-1", done, interrupted)
+    for build in ("build-1", "build-1", "build-2", "build-2"):
+        once_for(build, done, lambda build=build: written.append(build))  # type: ignore[misc]
+    assert written == ["half", "build-1", "build-2"]

@@ -23,9 +23,8 @@ from scipy import stats
 from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
 from typer.testing import CliRunner
 
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
 from pipelines.cli import app
-from pipelines.reports.bulletin.model import Label
 from pipelines.reports.document import Document, Table
 from pipelines.reports.document.html import render_html
 from pipelines.reports.document.markdown import render_markdown
@@ -51,6 +50,7 @@ from pipelines.survey.statistics import (
     standardised_difference,
     straight_liners,
 )
+from pipelines.words import Label
 from tests.conftest import ROOT
 from warehouse.errors import BadConfiguration
 

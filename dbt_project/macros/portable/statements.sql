@@ -28,6 +28,25 @@
     to_json(named_struct({% for name, value in fields.items() %}'{{ name }}', {{ value }}{{ ", " if not loop.last }}{% endfor %}))
 {%- endmacro %}
 
+{#- A text where it is a number in plain digits, else null: one engine takes digits of any script for a number, one an empty text. -#}
+{% macro number_text(text) -%}{{ adapter.dispatch('number_text')(text) }}{%- endmacro %}
+{% macro duckdb__number_text(text) -%}
+    case when regexp_matches({{ text }}, '^ *[-+]?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]+)? *$') then {{ text }} end
+{%- endmacro %}
+{% macro spark__number_text(text) -%}
+    case when {{ text }} rlike '^ *[-+]?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]+)? *$' then {{ text }} end
+{%- endmacro %}
+
+{#- A number that a client has written as text, to the millionth, and within a million either way: what is beyond is nothing that
+    anybody did, and no sum of such numbers is to overflow. Null where it is no number. -#}
+{% macro bounded_number(text) -%}
+    {%- set number = number_text(text) -%}
+    case when {{ number }} is not null then cast(greatest(least(coalesce(
+        try_cast({{ number }} as decimal(18, 6)),
+        case when try_cast({{ number }} as double) > 0 then 1000000 when try_cast({{ number }} as double) < 0 then -1000000 else 0 end
+    ), 1000000), -1000000) as decimal(18, 6)) end
+{%- endmacro %}
+
 {#- Seconds played by the xAPI Video Profile's played-segments (0[.]12.5[,]40[.]60). A segment without an end is still
     playing and counts nothing yet; what was played twice counts twice, what is no number nothing. -#}
 {% macro played_seconds(segments) -%}{{ adapter.dispatch('played_seconds')(segments) }}{%- endmacro %}
@@ -35,9 +54,7 @@
     list_reduce(
         list_transform(
             list_filter(string_split({{ segments }}, '[,]'), lambda part: trim(split_part(part, '[.]', 2)) <> ''),
-            lambda part: greatest(
-                0, try_cast(split_part(part, '[.]', 2) as decimal(18, 6)) - try_cast(split_part(part, '[.]', 1) as decimal(18, 6))
-            )
+            lambda part: greatest(0, {{ bounded_number("split_part(part, '[.]', 2)") }} - {{ bounded_number("split_part(part, '[.]', 1)") }})
         ),
         lambda a, b: a + b, cast(0 as decimal(19, 6))
     )
@@ -46,9 +63,7 @@
     aggregate(
         transform(
             filter(split(replace({{ segments }}, '[,]', chr(30)), chr(30)), part -> trim(split_part(part, '[.]', 2)) <> ''),
-            part -> greatest(
-                0, try_cast(split_part(part, '[.]', 2) as decimal(18, 6)) - try_cast(split_part(part, '[.]', 1) as decimal(18, 6))
-            )
+            part -> greatest(0, {{ bounded_number("split_part(part, '[.]', 2)") }} - {{ bounded_number("split_part(part, '[.]', 1)") }})
         ),
         cast(0 as decimal(38, 6)), (a, b) -> cast(a + b as decimal(38, 6))
     )
@@ -59,9 +74,8 @@
     {%- set days = "split_part(" ~ duration ~ ", 'T', 1)" %}
     case when {{ duration }} like 'P%' and {{ days }} not like '%Y%' and {{ days }} not like '%M%' then
         {%- for unit, part, seconds in [('W', 1, 604800), ('D', 1, 86400), ('H', 2, 3600), ('M', 2, 60), ('S', 2, 1)] %}
-        {{ "+ " if not loop.first }}{{ seconds }} * coalesce(try_cast(nullif(regexp_extract(
-            replace(split_part({{ duration }}, 'T', {{ part }}), ',', '.'), '([0-9.]+){{ unit }}', 1
-        ), '') as decimal(18, 6)), 0)
+        {%- set number = "nullif(regexp_extract(replace(split_part(" ~ duration ~ ", 'T', " ~ part ~ "), ',', '.'), '([0-9.]+)" ~ unit ~ "', 1), '')" %}
+        {{ "+ " if not loop.first }}{{ seconds }} * coalesce({{ bounded_number(number) }}, 0)
         {%- endfor %}
     end
 {%- endmacro %}

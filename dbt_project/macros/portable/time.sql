@@ -46,3 +46,9 @@
 
 {#- A date or UTC timestamp so many whole days later. -#}
 {% macro days_later(moment, days) -%}{{ moment }} + interval {{ days }} day{%- endmacro %}
+
+{#- The day before all others, from which on holds what was never otherwise. -#}
+{% macro beginning() -%}date '1900-01-01'{%- endmacro %}
+
+{#- The end of what has not ended: every period has an end, so that a question about a day needs no "or". -#}
+{% macro open_end() -%}date '9999-12-31'{%- endmacro %}

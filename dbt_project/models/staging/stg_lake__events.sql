@@ -58,7 +58,7 @@ translated as (
         -- Without a score, passing is all of the points and failing none.
         case when is_foreign and meant_type = 'assignment.graded' then
             greatest(0, 100 * coalesce(
-                try_cast({{ statement_part('scaled') }} as decimal(9, 6)),
+                try_cast({{ number_text(statement_part('scaled')) }} as decimal(9, 6)),
                 case when {{ statement_part('verb_id') }} like '%/passed' then 1 else 0 end
             ))
         end as foreign_grade,
@@ -83,26 +83,27 @@ select
     events.partition as log_partition,
     events.offset as log_offset,
     coalesce(
-        events.body.course_id, case when events.meant_type in ('video.watched', 'text.read') then events.foreign_thing end
+        {{ told('course_id') }}, case when events.meant_type in ('video.watched', 'text.read') then events.foreign_thing end
     ) as course_id,
-    cast(coalesce(events.body.watched_s, events.body.read_s, events.body.seconds, events.foreign_s) as decimal(18, 3)) as duration_s,
+    cast(coalesce({{ told('watched_s') }}, {{ told('read_s') }}, {{ told('seconds') }}, events.foreign_s) as decimal(18, 3)) as duration_s,
     events.viewing,
-    events.body.click_count,
-    events.body.post_id,
-    events.body.is_effective,
+    {{ told('click_count') }} as click_count,
+    {{ told('post_id') }} as post_id,
+    {{ told('is_effective') }} as is_effective,
     coalesce(
-        events.body.assignment_id, case when events.meant_type = 'assignment.graded' then events.foreign_thing end
+        {{ told('assignment_id') }}, case when events.meant_type = 'assignment.graded' then events.foreign_thing end
     ) as assignment_id,
-    cast(coalesce(events.body.grade, events.foreign_grade) as decimal(9, 3)) as grade,
-    coalesce(events.body.is_final, case when events.foreign_grade is not null then true end) as is_final,
-    cast(events.body.points as decimal(9, 3)) as points,
-    cast(events.body.weight_pct as decimal(9, 3)) as weight_pct,
+    cast(coalesce({{ told('grade') }}, events.foreign_grade) as decimal(9, 3)) as grade,
+    coalesce({{ told('is_final') }}, case when events.foreign_grade is not null then true end) as is_final,
+    cast({{ told('points') }} as decimal(9, 3)) as points,
+    cast({{ told('weight_pct') }} as decimal(9, 3)) as weight_pct,
     case
         when events.event_type = 'xapi.statement_voided' then
             {{ json_object_text({'voided_event_id': json_text('events.payload', 'statement_id')}) }}
         when events.meant_type in (
             'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
-            'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed', 'survey.answered', 'reminder.sent'
+            'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed', 'survey.answered', 'reminder.sent',
+            'group.named', 'platform.event_recorded'
         ) then events.own_payload
         when events.meant_type = 'post.published' and events.staff_key is not null then events.own_payload
         when events.meant_type = 'xapi.statement_stored' then {{ json_object_text({'verb_id': statement_part('verb_id')}) }}

@@ -1,33 +1,38 @@
-"""The documents' resources (State, Agent Profile, Activity Profile), and those of agents and activities."""
+"""The resources State, Agent Profile, Activity Profile, Agents and Activities."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from ingest.lrs.formats import plain_iri, plain_uuid
+import msgspec
+
+from ingest.lrs.http.answering import Answer
+from ingest.lrs.http.limits import MOST_BYTES
 from ingest.lrs.http.requests import Call, Refused, etags, http_time, media_type
-from ingest.lrs.http.statements import Answer
-from ingest.lrs.index import Document, DocumentPlace
-from ingest.lrs.people import account_of
-from ingest.lrs.rules import BadStatement
-from ingest.lrs.store import Store
-from ingest.lrs.strict_json import parse_json
-from ingest.lrs.writes import DocumentWrite
+from ingest.lrs.index.port import Document, DocumentPlace
+from ingest.lrs.standard.agents import account_of
+from ingest.lrs.standard.formats import MOST_MEDIA_TYPE, given_media_type, plain_iri, plain_media_type, plain_uuid
+from ingest.lrs.standard.rules import BadStatement
+from ingest.lrs.standard.strict_json import parse_json
+from ingest.lrs.writing.documents import DocumentWrite
+from ingest.lrs.writing.store import Store
 from warehouse.errors import IdentityError
 
 __all__ = ["RESOURCES", "Documents", "Resource"]
 
 _MOST_NAME = 2_000
+_encode = msgspec.json.Encoder().encode
 Before = tuple[bytes, Document] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One of the three: what its documents are of, and what their id is called."""
+    """A resource of documents: what its documents belong to, and the name of the parameter with their id."""
 
     kind: str
     id_name: str
@@ -37,7 +42,7 @@ class Resource:
 
     @property
     def is_state(self) -> bool:
-        """States alone may belong to a registration, may be deleted together and need no condition to be changed."""
+        """Whether the documents are states: only these have registrations, and can be deleted together."""
         return self.kind == "state"
 
 
@@ -49,7 +54,7 @@ RESOURCES = {
 
 
 class Documents:
-    """Stores and gives documents of the programme of a key."""
+    """Stores and gives the documents of a key's programme."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -61,7 +66,7 @@ class Documents:
         )  # fmt: skip
 
     def _about(self, resource: Resource, call: Call) -> tuple[str | None, dict[str, Any] | None, str | None]:
-        """Activity, agent and registration, as far as the resource has them."""
+        """The activity, agent and registration of a request, as far as the resource has them."""
         activity = call.required("activityId") if resource.of_activity else None
         if activity is not None and (not plain_iri(activity) or len(activity) > _MOST_NAME):
             raise Refused(400, "activityId: an IRI")
@@ -82,7 +87,7 @@ class Documents:
     # -- giving
 
     def get(self, resource: Resource, call: Call) -> Answer:
-        """A document, or the ids of those stored since."""
+        """A document, or the ids of a place's documents."""
         has_id = resource.id_name in call.parameters
         call.only(*self._names(resource, *([] if has_id else ["since"])))
         activity, agent, registration = self._about(resource, call)
@@ -105,43 +110,51 @@ class Documents:
         headers = {"etag": f'"{found.etag}"', "last-modified": http_time(found.stored_us)}
         if "if-none-match" in call.headers and found.etag in etags(call.headers["if-none-match"]):
             return Answer(304, headers=headers)
-        return Answer(200, content, found.content_type, headers)
+        return Answer(200, content, given_media_type(found.content_type), headers)
 
     # -- storing
 
     def put(self, resource: Resource, call: Call) -> Future[str | None]:
         """Store a document in place of what was there."""
-        content_type = call.headers.get("content-type", "application/octet-stream")
+        content_type = _content_type(call)
+        # The versions differ: 1.0.3 lets a client replace a state without a condition, and asks for one to store a new profile.
+        may_replace = resource.is_state and call.version == "1.0.3"
+        may_create = resource.is_state or call.version != "1.0.3"
 
         def change(before: Before) -> tuple[bytes, str]:
-            _check_condition(call, before, must_ask=not resource.is_state)
+            _check_condition(call, before)
+            if not {"if-match", "if-none-match"} & call.headers.keys():
+                if before is not None and not may_replace:
+                    raise Refused(409, "there is a document: read it, and send its ETag in If-Match")
+                if before is None and not may_create:
+                    raise Refused(400, "If-None-Match: * is missing, by which a new document is stored")
             return call.body, content_type
 
         return self._write(resource, call, change)
 
     def post(self, resource: Resource, call: Call) -> Future[str | None]:
-        """Merge the names of a JSON object into what was there."""
-        content_type = call.headers.get("content-type", "application/octet-stream")
+        """Merge a JSON object into the document that was there."""
+        content_type = _content_type(call)
         said = _object(call.body) if _is_json(content_type) else None
         if _is_json(content_type) and said is None:
             raise Refused(400, "the document is not a JSON object")
 
         def change(before: Before) -> tuple[bytes, str]:
-            _check_condition(call, before, must_ask=False)
+            _check_condition(call, before)
             if before is None:
                 return call.body, content_type
             known = _object(before[0]) if _is_json(before[1].content_type) else None
             if said is None or known is None:
                 raise Refused(400, "only a JSON object can be merged, and only into another")
-            return json.dumps({**known, **said}, ensure_ascii=False).encode(), "application/json"
+            return _encode({**known, **said}), "application/json"
 
         return self._write(resource, call, change)
 
     def delete(self, resource: Resource, call: Call) -> Future[str | None]:
-        """Delete a document; of states, without an id, all of them."""
+        """Delete a document; without an id all states of a place."""
 
         def change(before: Before) -> None:
-            _check_condition(call, before, must_ask=False)
+            _check_condition(call, before)
 
         if resource.is_state and resource.id_name not in call.parameters:
             call.only(*self._names(resource))
@@ -164,28 +177,41 @@ class Documents:
     # -- agents and activities
 
     def person(self, call: Call) -> Answer:
-        """Everything that statements say an agent is called."""
+        """The names and identifiers that the programme's statements give an agent, for keys that may read these statements."""
         call.only("agent")
         agent = call.agent()
-        key = self._store.people.key_of(agent)
+        key = self._store.people.key_of(agent) if call.key.may("statements/read") else None
+        known: Iterator[dict[str, Any]] = iter(())
+        if key is not None:
+            known = self._store.people.persons(key, self._store.index.forms(call.key.programme_id, key))
         found: dict[str, Any] = {"objectType": "Person"}
-        for said in [agent, *(self._store.people.persons(key) if key is not None else [])]:
+        size = 0
+        for said in chain([agent], known):
             for name in ("name", "mbox", "mbox_sha1sum", "openid", "account"):
                 if name in said and said[name] not in found.setdefault(name, []):
                     found[name].append(said[name])
+                    size += len(_encode(said[name]))
+            if size > MOST_BYTES:
+                break
         found = {k: v for k, v in found.items() if v}
         return Answer(200, json.dumps(found, ensure_ascii=False).encode(), "application/json")
 
     def activity(self, call: Call) -> Answer:
-        """What statements say of an activity."""
+        """The definition that statements give an activity."""
         call.only("activityId")
         activity_id = call.required("activityId")
         if not plain_iri(activity_id):
             raise Refused(400, "activityId: an IRI")
-        found = self._store.index.activity(call.key.programme_id, activity_id)
-        if found is None:
-            found = {"objectType": "Activity", "id": activity_id}
-        return Answer(200, json.dumps(found, ensure_ascii=False).encode(), "application/json")
+        definition = self._store.index.definitions(call.key.programme_id, [activity_id]).get(activity_id)
+        found = {"objectType": "Activity", "id": activity_id, **({"definition": definition} if definition else {})}
+        return Answer(200, _encode(found), "application/json")
+
+
+def _content_type(call: Call) -> str:
+    found = call.headers.get("content-type", "application/octet-stream").strip(" \t")
+    if not plain_media_type(found):
+        raise Refused(400, f"Content-Type: type/subtype as a header has it, of at most {MOST_MEDIA_TYPE:,} characters")
+    return found
 
 
 def _is_json(content_type: str) -> bool:
@@ -200,13 +226,11 @@ def _object(content: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _check_condition(call: Call, before: Before, *, must_ask: bool) -> None:
-    """If-Match and If-None-Match; ``must_ask``: what is there is not replaced without one of them."""
+def _check_condition(call: Call, before: Before) -> None:
+    """Raises Refused, 412, where If-Match or If-None-Match does not hold."""
     match, none_match = call.headers.get("if-match"), call.headers.get("if-none-match")
     etag = before[1].etag if before is not None else None
     if match is not None and (etag is None or not (match.strip() == "*" or etag in etags(match))):
         raise Refused(412, "If-Match: the document is another by now")
     if none_match is not None and etag is not None and (none_match.strip() == "*" or etag in etags(none_match)):
         raise Refused(412, "If-None-Match: there is such a document")
-    if must_ask and before is not None and match is None and none_match is None:
-        raise Refused(409, "there is a document: read it, and send its ETag in If-Match")

@@ -1,4 +1,4 @@
-"""The collector: our own events over HTTP, each answered for by itself."""
+"""The collector: takes our own events over HTTP, and answers for each of them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import Any
 
 import msgspec
 
-from ingest.events import Refusal, validate
+from ingest.events import Refusal, encode_raw, validate
+from ingest.events.validation import content_digest
 from ingest.log.port import NewRecord
+from ingest.lrs.access.keys import Key
+from ingest.lrs.http.answering import Answer
 from ingest.lrs.http.requests import Refused, media_type
-from ingest.lrs.http.statements import Answer
-from ingest.lrs.keys import Key
-from ingest.lrs.store import Store
+from ingest.lrs.writing.events import TakenEvent
+from ingest.lrs.writing.store import Store
 
 __all__ = ["Collector", "answer_of"]
 
 _STATUSES = ("accepted", "repeated", "refused")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-#: Whoever could send these would store statements or documents past the scopes of a key, or redefine a programme.
+#: Types that clients may not send: with them a key could store statements or documents beyond its scopes, or redefine a programme.
 _OWN = ("xapi.", "programme.", "learner.erased")
 _each = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -32,7 +34,7 @@ def _refused(reason: str, field: str, detail: str, **more: str) -> dict[str, str
 
 
 class Collector:
-    """Takes events of the programme of a key."""
+    """Takes events of a key's programme."""
 
     def __init__(self, store: Store, most: int) -> None:
         self._store, self._most = store, most
@@ -40,17 +42,20 @@ class Collector:
     def post(
         self, key: Key, content_type: str, body: bytes
     ) -> tuple[Future[list[str]], Callable[[Sequence[str]], list[dict[str, str]]]]:
-        """Take one event, an array of them, or one a line; what became of each follows when those that are taken are durable.
+        """Take one event, an array of events, or one event a line.
+
+        Returns:
+            The verdicts on the valid events, when they are durable; and what makes of these the answer for every event.
 
         Raises:
-            Refused: it is none of these, or holds too many.
+            Refused: the body is none of these, or holds too many events.
         """
         values = self._values(media_type(content_type), body)
         if len(values) > self._most:
             raise Refused(413, f"more than {self._most:,} events at once")
         now = datetime.now(UTC)
         said: list[dict[str, str] | None] = []
-        valid: list[tuple[str, NewRecord]] = []
+        valid: list[TakenEvent] = []
         types: list[str] = []
         for value in values:
             verdict = validate(value, now)
@@ -64,11 +69,14 @@ class Collector:
                 said.append(None)
                 owner = verdict.learner_key or verdict.staff_key or verdict.event_id
                 types.append(verdict.event_type)
-                valid.append((verdict.event_id, NewRecord(owner.encode(), value)))
+                says_more = verdict.event_type == "enrolment.opened"
+                event = self._store.sealed(value, verdict)
+                record = NewRecord(owner.encode(), value if event is verdict else encode_raw(event))
+                valid.append(TakenEvent(verdict.event_id, record, content_digest(event), says_more))
 
         def told(verdicts: Sequence[str]) -> list[dict[str, str]]:
             rest = iter(
-                [_told(one[0], kind, verdict) for one, kind, verdict in zip(valid, types, verdicts, strict=True)]
+                [_told(one.event_id, kind, verdict) for one, kind, verdict in zip(valid, types, verdicts, strict=True)]
             )
             return [one if one is not None else next(rest) for one in said]
 
@@ -95,7 +103,7 @@ def _told(event_id: str, event_type: str, verdict: str) -> dict[str, str]:
 
 
 def answer_of(events: Sequence[dict[str, str]]) -> Answer:
-    """The answer for what became of each: 422 where nothing was taken, as nothing could be."""
+    """The answer for all events: 422 where all of them were refused."""
     counts = Counter(event["status"] for event in events)
     content: dict[str, Any] = {**{status: counts[status] for status in _STATUSES}, "events": events}
     status = 422 if events and counts["refused"] == len(events) else 200

@@ -1,4 +1,4 @@
-"""Bodies of type multipart/mixed: statements, and the attachments that go with them."""
+"""Bodies of type multipart/mixed: statements with their attachments."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from ingest.lrs.http.requests import Refused
 
 __all__ = ["Part", "boundary_of", "join_parts", "split_parts"]
 
-_BOUNDARY = re.compile(r"""^multipart/mixed\s*;.*\bboundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)
+#: Clients use more characters in a boundary than RFC 2046 allows: any that a header can carry.
+_BOUNDARY = re.compile(
+    r"""^multipart/mixed\s*;.*\bboundary=(?:"([\x20\x21\x23-\x7e]{1,70})"|([\x21\x23-\x3a\x3c-\x7e]{1,70}))""",
+    re.IGNORECASE,
+)
 _MOST_PARTS, _MOST_HEADER = 1_000, 8_192
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part: its headers by name in lower case, and its content."""
+    """A part of a body: headers by name in lower case, and the content."""
 
     headers: dict[str, str]
     content: bytes
 
 
 def boundary_of(content_type: str) -> str:
-    """The boundary that a multipart type names; raises Refused where there is none."""
+    """The boundary in a Content-Type; raises Refused where there is none."""
     found = _BOUNDARY.match(content_type)
     if found is None:
         raise Refused(400, "multipart/mixed with a boundary is expected")
@@ -32,7 +36,7 @@ def boundary_of(content_type: str) -> str:
 
 
 def split_parts(body: bytes, boundary: str) -> list[Part]:
-    """The parts in their order.
+    """The parts of a body in their order.
 
     Raises:
         Refused: 400, a part has no end or no headers.
@@ -61,12 +65,12 @@ def _part(piece: bytes) -> Part:
         name, colon, value = one.decode("latin-1").partition(":")
         if not colon:
             raise Refused(400, "a part has a header without a colon")
-        headers[name.strip().lower()] = value.strip()
+        headers[name.strip().lower()] = value.strip(" \t")
     return Part(headers, content)
 
 
 def join_parts(parts: Iterable[Part]) -> tuple[bytes, str]:
-    """The body and its content type."""
+    """A body of parts, and its Content-Type."""
     boundary = f"xueqing-{uuid4().hex}"
     pieces = []
     for part in parts:

@@ -1,7 +1,7 @@
-"""What a server tells of itself: metrics, a line for each request, and what arrived in the last minutes. Nobody's name is in any.
+"""Metrics, a line of log for each request, and counts of what arrived in the last minutes. None of them has the name of a person.
 
-Where several processes are one server, each keeps its part in files of a folder that they share, and any of them tells the whole: the
-metrics by the library's own means (``PROMETHEUS_MULTIPROC_DIR``), the arrivals by a file for each process.
+The processes of one server share a folder: each writes its part into files there, and any of them answers for all. Metrics use the
+library's own files (``PROMETHEUS_MULTIPROC_DIR``), arrivals one file for each process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +23,34 @@ from prometheus_client import Counter as Total
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Arrivals", "Observer"]
+__all__ = ["OTHERS", "Arrivals", "Observer"]
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-#: Seconds of a slice of arrivals, and how many slices are kept.
+#: Seconds of a slice of time in which arrivals are counted, and slices that are kept.
 _SLICE_S, _SLICES = 5, 180
 _ARRIVALS, _TELL_S = "arrivals-", 1.0
+#: Characters of a name; different arrivals of a programme in a slice, of all programmes in a slice, and in an answer: at most.
+_MOST_NAME, _MOST_NAMES, _MOST_ALL, _MOST_TOLD = 200, 100, 500, 200
+#: The name and source of arrivals beyond these bounds.
+OTHERS = "…"
 #: Programme, kind, name and source.
 Taken = tuple[str, str, str, str]
 
 
 class Arrivals:
-    """Counts of what was taken, by (programme, kind, name, source), over the last quarter of an hour.
+    """Counts what was stored in the last quarter of an hour, by programme, kind, name and source.
+
+    Clients choose names, so that names are cut, and those beyond a number are counted together.
 
     Args:
-        clock: seconds, the same for all processes.
-        shared: a folder in which the processes of one server tell each other theirs, at most a second late.
+        clock: gives seconds, the same in all processes.
+        shared: a folder through which the processes of a server exchange their counts, at most a second late.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, shared: Path | None = None) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._slices: deque[tuple[int, Counter[Taken]]] = deque(maxlen=_SLICES)
+        self._kinds: Counter[str] = Counter()
         self._shared, self._changed = shared, threading.Event()
         if shared is not None:
             self._own = shared / f"{_ARRIVALS}{os.getpid()}.json"
@@ -50,21 +59,34 @@ class Arrivals:
     def add(self, programme_id: str, kind: str, source: str, names: Counter[str]) -> None:
         """Count ``names`` (verbs, event types) of one kind from one source."""
         now = int(self._clock() // _SLICE_S)
+        source = source[:_MOST_NAME]
         with self._lock:
             if not self._slices or self._slices[-1][0] != now:
                 self._slices.append((now, Counter()))
+                self._kinds = Counter()
+            counts = self._slices[-1][1]
             for name, count in names.items():
-                self._slices[-1][1][programme_id, kind, name, source] += count
+                one = (programme_id, kind, name[:_MOST_NAME], source)
+                if one not in counts:
+                    if self._kinds[programme_id] >= _MOST_NAMES or len(counts) >= _MOST_ALL:
+                        one = (programme_id, kind, OTHERS, OTHERS)
+                    self._kinds[programme_id] += one not in counts
+                counts[one] += count
         self._changed.set()
 
     def since(self, programme_id: str, seconds: float) -> list[tuple[str, str, str, int]]:
-        """(kind, name, source, how many) of a programme, the most first."""
+        """The kinds, names, sources and counts of a programme's arrivals, the largest count first; beyond a number together."""
         first = (self._clock() - seconds) // _SLICE_S
         found: Counter[tuple[str, str, str]] = Counter()
         for at, (programme, *rest), count in (*self._counted(), *self._others()):
             if at > first and programme == programme_id:
                 found[tuple(rest)] += count  # type: ignore[index]
-        return [(*place, count) for place, count in found.most_common()]
+        ordered = found.most_common()
+        others: Counter[str] = Counter()
+        for (kind, _, _), count in ordered[_MOST_TOLD:]:
+            others[kind] += count
+        told = [(*place, count) for place, count in ordered[:_MOST_TOLD]]
+        return [*told, *((kind, OTHERS, OTHERS, count) for kind, count in others.items())]
 
     def _counted(self) -> list[tuple[int, Taken, int]]:
         with self._lock:
@@ -85,13 +107,23 @@ class Arrivals:
             time.sleep(_TELL_S)
 
 
+@dataclass(slots=True)
+class _Gauge:
+    """A metric that is read from something, and when it is read next at the end of a request (of the clock ``perf_counter``)."""
+
+    gauge: Gauge
+    value: Callable[[], float]
+    every_s: float
+    next_s: float = -inf
+
+
 class Observer:
-    """Wraps the application.
+    """Counts and logs the requests of an application.
 
     Args:
-        resource_of: a path to a name of few; metrics and lines have that and no parameter, which may name people.
+        resource_of: turns a path into one of a few names; metrics and lines have that name, and no parameter, which may name people.
         log: takes a line for each request.
-        shared: the folder of the processes that are one server, which PROMETHEUS_MULTIPROC_DIR names, too.
+        shared: the folder that the processes of a server share, which PROMETHEUS_MULTIPROC_DIR names, too.
     """
 
     def __init__(
@@ -102,7 +134,7 @@ class Observer:
     ) -> None:
         self._resource_of, self._log, self._shared = resource_of, log, shared
         self.arrivals = Arrivals(shared=shared)
-        self._gauges: list[tuple[Gauge, Callable[[], float]]] = []
+        self._gauges: list[_Gauge] = []
         self.registry = CollectorRegistry()
         self._requests = Total(
             "xueqing_requests", "Requests answered.", ["method", "resource", "status"], registry=self.registry
@@ -118,22 +150,31 @@ class Observer:
             registry=self.registry,
         )
 
-    def gauge(self, name: str, what: str, value: Callable[[], float]) -> None:
-        """Tell a value as it is when it is asked for; of another process, as it was at the end of its last request."""
-        gauge = Gauge(f"xueqing_{name}", what, registry=self.registry, multiprocess_mode="livesum")
-        self._gauges.append((gauge, value))
+    def gauge(
+        self, name: str, what: str, value: Callable[[], float], *, every_s: float = 0.0, mode: str = "livesum"
+    ) -> None:
+        """Add a metric whose value is read when the metrics are; of another process, it is that at the end of its last request.
 
-    def _gauge_all(self) -> None:
-        for gauge, value in self._gauges:
-            gauge.set(value())
+        Args:
+            every_s: a value that is costly to read; at the end of requests it is read at most once in so many seconds.
+            mode: how the values of several processes become that of the server, as prometheus_client names it.
+        """
+        gauge = Gauge(f"xueqing_{name}", what, registry=self.registry, multiprocess_mode=mode)  # type: ignore[arg-type]
+        self._gauges.append(_Gauge(gauge, value, every_s))
+
+    def _gauge_all(self, now_s: float, *, must: bool = False) -> None:
+        for one in self._gauges:
+            if must or now_s >= one.next_s:
+                one.next_s = now_s + one.every_s
+                one.gauge.set(one.value())
 
     def took(self, kind: str, status: str, count: int) -> None:
-        """Count statements or events by what became of them."""
+        """Count statements or events by their verdict."""
         self._taken.labels(kind, status).inc(count)
 
     def metrics(self) -> bytes:
-        """All of them, of all processes of the server, as Prometheus reads them."""
-        self._gauge_all()
+        """The metrics of all processes of the server, as Prometheus reads them."""
+        self._gauge_all(time.perf_counter(), must=True)
         if self._shared is None:
             return generate_latest(self.registry)
         whole = CollectorRegistry()
@@ -141,7 +182,7 @@ class Observer:
         return generate_latest(whole)
 
     def around(self, app: ASGIApp) -> ASGIApp:
-        """The application, observed."""
+        """The application with each request counted and logged."""
 
         async def observed(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
@@ -160,12 +201,13 @@ class Observer:
             try:
                 await app(scope, receive, told)
             finally:
-                took = time.perf_counter() - began
+                ended = time.perf_counter()
+                took = ended - began
                 resource = self._resource_of(scope["path"])
                 self._requests.labels(scope["method"], resource, str(status)).inc()
                 self._seconds.labels(resource).observe(took)
                 if self._shared is not None:
-                    self._gauge_all()
+                    self._gauge_all(ended)
                 if self._log is not None:
                     self._log(
                         {

@@ -1,4 +1,4 @@
-"""The server in OpenAPI 3.1."""
+"""The description of the server in OpenAPI 3.1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from ingest.lrs.rules import VERSIONS
+from ingest.lrs.standard.rules import VERSIONS
 
 __all__ = ["description"]
 
@@ -74,7 +74,7 @@ def _documents(what: str, place: list[dict[str, Any]], id_name: str) -> dict[str
 
 
 def description(base_url: str, prefix: str, body_bytes: int) -> dict[str, Any]:
-    """The document, for a server at ``base_url``."""
+    """The description of a server at ``base_url``."""
     activity, agent = _parameters("activityId", activityId=_IRI), _parameters("agent", agent=_AGENT)
     statement = {_JSON: {"schema": _OBJECT}}
     batch = {
@@ -131,6 +131,13 @@ def description(base_url: str, prefix: str, body_bytes: int) -> dict[str, Any]:
                 "post": {
                     "summary": "Take events (docs/events.md), each answered for by itself",
                     "requestBody": {"required": True, "content": {_JSON: {"schema": {"oneOf": [event, {"type": "array", "items": event}]}}, "application/x-ndjson": {"schema": {"type": "string"}}}},
+                    "responses": collected,
+                }
+            },
+            "/caliper": {
+                "post": {
+                    "summary": "Take an envelope of Caliper 1.1 or 1.2 (docs/sources.md), each of its events answered for by itself",
+                    "requestBody": {"required": True, "content": {_JSON: {"schema": _OBJECT}}},
                     "responses": collected,
                 }
             },

@@ -7,7 +7,6 @@ sessions. Who passes is decided beforehand, and the evidence is drawn to match.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +19,8 @@ from ingest.events import learning as le
 from ingest.events import staff as st
 from ingest.events import support as su
 from ingest.events import workshop as w
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
+from ingest.programmes.rows import Phase
 from ingest.sources.simulate.calendar import Calendar, Micros
 from ingest.sources.simulate.people import Bools, Cohort
 from ingest.sources.simulate.rows import Rows
@@ -39,15 +39,10 @@ class _Stage:
         self, rng: np.random.Generator, rows: Rows, cohort: Cohort, figures: Mapping[str, int], pack: Pack
     ) -> None:
         self.rng, self.rows, self.cohort, self.figures, self.pack = rng, rows, cohort, figures, pack
-        phases = {row["phase"]: row for row in pack.tables["phases"]}
-        online = phases["online"]
-        self.online = Calendar(
-            date.fromisoformat(online["starts_on"]), date.fromisoformat(online["ends_on"]), pack.timezone
-        )
-        school = phases["school_based"]
-        self.school = Calendar(
-            date.fromisoformat(school["starts_on"]), date.fromisoformat(school["ends_on"]), pack.timezone
-        )
+        phases = {row.phase: row for row in pack.rows(Phase)}
+        online, school = phases["online"], phases["school_based"]
+        self.online = Calendar(online.starts_on, online.ends_on, pack.timezone)
+        self.school = Calendar(school.starts_on, school.ends_on, pack.timezone)
         self.courses = [row["course_id"] for row in pack.tables["courses"]]
         self.course_rows = pack.tables["courses"]
         self.session_at: Micros = np.empty(0, np.int64)
@@ -396,10 +391,7 @@ def _school_based(s: _Stage) -> None:
         "outcome.rejected",
         at[no] + 1 * _DAY,
         [tutors[j] for j in no],
-        [
-            a.OutcomeRejected(enrolment_id=ids[j], document_id=documents[j], reason="The stamp cannot be read")
-            for j in no
-        ],
+        [a.OutcomeRejected(enrolment_id=ids[j], document_id=documents[j]) for j in no],
         staff=True,
     )
     yes = np.flatnonzero(ok)

@@ -12,9 +12,10 @@ from datetime import timedelta
 import numpy as np
 
 from ingest.log.port import NewRecord
-from ingest.packs import Pack
+from ingest.programmes.pack import Pack
 from ingest.sources.simulate.activity import cohort_events
 from ingest.sources.simulate.faults import with_faults
+from ingest.sources.simulate.groups import naming_records
 from ingest.sources.simulate.people import Cohort, make_cohort
 from ingest.sources.simulate.rows import Rows
 
@@ -54,7 +55,9 @@ def simulate(
         rows = Rows(rng, pack.programme_id, SOURCE, prefix)
         cohort_events(rng, rows, cohort, figures, pack)
         records = rows.records()
-        yield Simulation(cohort, with_faults(rng, records, timedelta(days=3)) if faults else records)
+        if faults:
+            records = with_faults(rng, records, timedelta(days=3))
+        yield Simulation(cohort, [*naming_records(pack, cohort, places, prefix, SOURCE), *records])
 
 
 def _reduced(figures: dict[str, int], fraction: float) -> dict[str, int]:

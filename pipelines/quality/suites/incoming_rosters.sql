@@ -17,5 +17,5 @@ inner join (
 ) as packs using (programme_id)
 left join reference.counties using (programme_id, county_id)
 left join reference.subjects using (programme_id, subject_id)
-where placed.valid_to_on is null and placed.is_participating
+where placed.valid_to_on = date '9999-12-31' and placed.is_participating
 group by placed.programme_id, county_id

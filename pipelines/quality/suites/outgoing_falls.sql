@@ -5,7 +5,7 @@ with falls as (
     left join marts.fct_indicator_spells as following
         on ended.programme_id = following.programme_id and ended.enrolment_id = following.enrolment_id
             and ended.indicator = following.indicator and ended.valid_to_on = following.valid_from_on
-    where ended.valid_to_on is not null and following.indicator is null
+    where ended.valid_to_on < date '9999-12-31' and following.indicator is null
 ),
 
 -- Only their corrections are looked for: millions of events could be one.

@@ -8,18 +8,17 @@ from dataclasses import replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from pipelines.reports.briefing.read import LearnerRow, StaffRow, Standing
-from pipelines.reports.briefing.words import BRIEFING_WORDS
+from pipelines.reports.briefing.model import LearnerRow, StaffRow, Standing
 from pipelines.reports.bulletin.charts import lines_svg
 from pipelines.reports.bulletin.compose import Composer
 from pipelines.reports.bulletin.editions import county_edition
-from pipelines.reports.bulletin.model import Bulletin, Group, Share, WarningCount
-from pipelines.reports.bulletin.read import chosen_actions
-from pipelines.reports.document import Block, Column, Document, Figure, Heading, Notice, Paragraph, Row, Table, Value
+from pipelines.reports.bulletin.model import HEADLINE, Bulletin, Group, WarningCount
+from pipelines.reports.document import Block, Chart, Column, Document, Heading, Notice, Paragraph, Row, Table, Value
+from pipelines.reports.people import Persons, who_columns, who_values
+from pipelines.words import NO_VALUE, Share, words_of
 
-__all__ = ["class_briefing", "county_pack", "staff_activity", "subject_briefing"]
+__all__ = ["Report", "class_briefing", "county_pack", "staff_activity", "subject_briefing"]
 
-_RATES = ("login", "study", "pass")
 _PRINTED = 40
 _STAFF = (
     "announcement", "post", "reply", "briefing", "grading", "workshop_activity", "photo", "article", "qa_session",
@@ -27,38 +26,59 @@ _STAFF = (
 
 
 def class_briefing(
-    standing: Standing, edition: Bulletin, class_id: str, language: str, time_zone: str
+    standing: Standing, edition: Bulletin, class_id: str, language: str, time_zone: str, persons: Persons | None = None
 ) -> Document | None:
-    """A class's briefing, from the full bulletin of the standing or from its public edition; None where that withholds it."""
-    return _briefing(standing, edition, "class", class_id, language, time_zone)
+    """A class's briefing, from the full bulletin of the standing or from its public edition; None where that withholds it.
+
+    Args:
+        persons: names and phones of those whom a restricted edition lists.
+    """
+    return _briefing(standing, edition, "class", class_id, language, time_zone, persons)
 
 
 def subject_briefing(
-    standing: Standing, edition: Bulletin, subject_id: str, language: str, time_zone: str
+    standing: Standing,
+    edition: Bulletin,
+    subject_id: str,
+    language: str,
+    time_zone: str,
+    persons: Persons | None = None,
 ) -> Document | None:
     """As :func:`class_briefing`, of a subject."""
-    return _briefing(standing, edition, "subject", subject_id, language, time_zone)
+    return _briefing(standing, edition, "subject", subject_id, language, time_zone, persons)
 
 
 def _briefing(
-    standing: Standing, edition: Bulletin, kind: str, group_id: str, language: str, time_zone: str
+    standing: Standing,
+    edition: Bulletin,
+    kind: str,
+    group_id: str,
+    language: str,
+    time_zone: str,
+    persons: Persons | None,
 ) -> Document | None:
     groups = edition.classes if kind == "class" else edition.subjects
     group = next((g for g in groups if g.group_id == group_id and g.participating is not None), None)
     if group is None:
         return None
-    return _Briefing(standing, edition, kind, group, language, time_zone).document()
+    return _Briefing(standing, edition, kind, group, language, time_zone, persons).document()
 
 
-class _Report(Composer):
+class Report(Composer):
     """What all of them share: the words, the dates of a report without a number, tables of staff."""
 
-    def __init__(self, standing: Standing, edition: Bulletin, language: str, time_zone: str) -> None:
-        super().__init__(edition, language, ZoneInfo(time_zone))
+    def __init__(
+        self, standing: Standing, edition: Bulletin, language: str, time_zone: str, persons: Persons | None
+    ) -> None:
+        super().__init__(edition, language, ZoneInfo(time_zone), persons)
         self.standing = standing
-        self.v = BRIEFING_WORDS[language]
+        self.v = words_of("briefing", language)
         self.is_restricted = edition.audience == "restricted"
         self.subjects = {g.subject_id: g.label.of(language) for g in standing.bulletin.subjects if g.subject_id}
+        b = standing.bulletin
+        groups = {"subject": b.subjects, "class": b.classes, "school": b.schools, "county": b.counties}
+        #: The name of what a member of staff was appointed to, by kind and id.
+        self.scopes = {(kind, g.group_id): g.label.of(language) for kind, of in groups.items() for g in of}
         self.all_counties = {g.county_id: g.label.of(language) for g in standing.bulletin.counties if g.county_id}
 
     def since(self, change: Value) -> str:
@@ -106,36 +126,53 @@ class _Report(Composer):
             return []
         counted = [a for a in _STAFF if any(getattr(x, f"{a}_count") for x in staff)]
         columns = [
-            Column(v["staff_key"], is_number=False), Column(v["of_scope"], is_number=False), *(Column(v[a]) for a in counted),
+            *who_columns(self.persons, v["staff_key"], self.language), Column(v["of_scope"], is_number=False), *(Column(v[a]) for a in counted),
             Column(v["responded"]), Column(v["response_h"]), Column(v["class_pass"]),
         ]  # fmt: skip
 
-        def line(name: str, scope: str, rows: Sequence[StaffRow]) -> list[Value]:
+        def line(who: list[Value], scope: str, rows: Sequence[StaffRow]) -> list[Value]:
             answered = sum(x.responded_post_count for x in rows)
             waited = sum((x.mean_response_s or 0) * x.responded_post_count for x in rows)
             alone = rows[0] if len(rows) == 1 else None
             return [
-                Value.of_text(name), Value.of_text(scope),
+                *who, Value.of_text(scope),
                 *(Value.of_count(sum(getattr(x, f"{a}_count") for x in rows)) for a in counted),
                 Value.of_count(answered),
                 Value.of_points(Decimal(waited) / 3600 / answered, 1) if answered else Value.missing(),
                 Value.of_share(alone.pass_count, alone.participating_count) if alone else Value.missing(),
             ]  # fmt: skip
 
-        rows = [Row(line(x.staff_key, self.subjects.get(x.scope_id or "", x.scope_id or "–"), [x])) for x in staff]
+        rows = [
+            Row(
+                line(
+                    who_values(self.persons, x.staff_key, self.language),
+                    self.scopes.get((x.scope_kind or "", x.scope_id or ""), x.scope_id or NO_VALUE),
+                    [x],
+                )
+            )
+            for x in staff
+        ]
         if len(staff) > 1:
-            rows.append(Row(line(v["staff_all"], "", staff), is_total=True))
+            blank = [Value.of_text("")] * (len(who_columns(self.persons, "", self.language)) - 1)
+            rows.append(Row(line([Value.of_text(v["staff_all"]), *blank], "", staff), is_total=True))
         more = self.w["more"].format(shown=most, all=len(rows))
         return [Heading(title), Table(title, title, columns, rows, most=most, more=more)]
 
 
-class _Briefing(_Report):
+class _Briefing(Report):
     """Of one class or subject."""
 
     def __init__(
-        self, standing: Standing, edition: Bulletin, kind: str, group: Group, language: str, time_zone: str
+        self,
+        standing: Standing,
+        edition: Bulletin,
+        kind: str,
+        group: Group,
+        language: str,
+        time_zone: str,
+        persons: Persons | None,
     ) -> None:
-        super().__init__(standing, edition, language, time_zone)
+        super().__init__(standing, edition, language, time_zone, persons)
         self.kind, self.group = kind, group
         self.own = [x for x in standing.learners if x.group(kind) == group.group_id]
 
@@ -199,15 +236,38 @@ class _Briefing(_Report):
         if classes:
             table = self._standings(v["classes_of"], v["classes_of"], self.w["class"], classes, _PRINTED)
             found += [Heading(v["classes_of"]), table]
+        elif self.is_restricted and self.own:
+            found += [Heading(v["classes_of"]), self._own_by_class(edition)]
         return found
+
+    def _own_by_class(self, edition: Bulletin) -> Table:
+        """A subject's learners by class, where classes are mixed in subject: of each class only they are counted."""
+        v = self.v
+        columns = [
+            Column(self.w["class"], is_number=False), Column(self.county, is_number=False), Column(self.w["enrolments"]),
+            *(Column(self.name(i)) for i in HEADLINE if i in self.indicators),
+        ]  # fmt: skip
+        members = {c: list(own) for c, own in _by(self.own, lambda x: x.class_id)}
+        rows = []
+        for c in edition.classes:
+            own = members.get(c.group_id, [])
+            met = {
+                "login": sum(x.has_logged_in for x in own), "study": sum(x.has_studied for x in own), "pass": sum(x.has_passed for x in own)
+            }  # fmt: skip
+            if own:
+                values = [Value.of_share(met[i], len(own)) for i in HEADLINE if i in self.indicators]
+                county = Value.of_text(self.all_counties.get(c.county_id or "", c.county_id or NO_VALUE))
+                rows.append(Row([Value.of_text(c.label.of(self.language)), county, Value.of_count(len(own)), *values]))
+        more = self.w["more"].format(shown=_PRINTED, all=len(rows))
+        return Table(v["classes_of"], v["classes_of"], columns, rows, most=_PRINTED, more=more)
 
     def week_by_week(self, name: str) -> list[Block]:
         points = self.standing.weeks.get((self.kind, self.group.group_id), [])
         if not self.is_restricted or not points:
             return []
         described = self.v["weeks_text"].format(name=name, on=self.day(self.b.as_of))
-        labels = {i: self.name(i) for i in _RATES if i in self.indicators}
-        return [Heading(self.v["weeks"]), Figure(lines_svg(points, labels, axis=self.w["rate"]), described, described)]
+        labels = {i: self.name(i) for i in HEADLINE if i in self.indicators}
+        return [Heading(self.v["weeks"]), Chart(lines_svg(points, labels, axis=self.w["rate"]), described, described)]
 
     def components(self) -> list[Block]:
         v = self.v
@@ -249,7 +309,7 @@ class _Briefing(_Report):
         warnings = [_of_few(w, counts[w.warning]) for w in full.warnings]
         self.b = replace(
             self.b, learners=learners, warnings=warnings, counties=[],
-            actions=chosen_actions(self.standing.rules, dict(counts), full.issued_on),
+            actions=list(self.standing.steps.get((self.kind, self.group.group_id), ())),
         )  # fmt: skip
         roster = []
         if self.kind == "class":
@@ -265,12 +325,22 @@ class _Briefing(_Report):
 
     def roster(self) -> list[Block]:
         columns = _learner_columns(self)
-        rows = [Row([Value.of_text(x.enrolment_id), *_learner_values(self, x)]) for x in self.own]
+        rows = [
+            Row([*who_values(self.persons, x.enrolment_id, self.language, with_school=True), *_learner_values(self, x)])
+            for x in self.own
+        ]
         more = self.w["more"].format(shown=_PRINTED, all=len(rows))
         title = self.v["roster"]
         return [
             Heading(title),
-            Table(title, title, [Column(self.w["learner"], is_number=False), *columns], rows, most=_PRINTED, more=more),
+            Table(
+                title,
+                title,
+                [*who_columns(self.persons, self.w["learner"], self.language, with_school=True), *columns],
+                rows,
+                most=_PRINTED,
+                more=more,
+            ),
         ]
 
 
@@ -278,7 +348,7 @@ def _of_few(warning: WarningCount, count: int) -> WarningCount:
     return replace(warning, count=count, by_county={"": count})
 
 
-def _learner_columns(r: _Report) -> list[Column]:
+def _learner_columns(r: Report) -> list[Column]:
     w, v = r.w, r.v
     return [
         Column(w["reached"], is_number=False), Column(w["points"]), Column(w["missing"]), Column(v["study_min"]),
@@ -287,7 +357,7 @@ def _learner_columns(r: _Report) -> list[Column]:
     ]  # fmt: skip
 
 
-def _learner_values(r: _Report, x: LearnerRow) -> list[Value]:
+def _learner_values(r: Report, x: LearnerRow) -> list[Value]:
     reached = "pass" if x.has_passed else "study" if x.has_studied else "login" if x.has_logged_in else "none"
     return [
         Value.of_text(r.w[f"reached_{reached}"]), Value.of_points(x.points), Value.of_points(x.missing_points),
@@ -298,17 +368,34 @@ def _learner_values(r: _Report, x: LearnerRow) -> list[Value]:
 
 
 def county_pack(
-    standing: Standing, edition: Bulletin, county_id: str, language: str, time_zone: str
+    standing: Standing,
+    edition: Bulletin,
+    county_id: str,
+    language: str,
+    time_zone: str,
+    persons: Persons | None = None,
 ) -> Document | None:
-    """A county's figures, from the full bulletin or the public edition; the restricted one goes down to the learner."""
+    """A county's figures, from the full bulletin or the public edition; the restricted one goes down to the learner.
+
+    Args:
+        persons: names and phones of those whom a restricted edition lists.
+    """
     if not any(g.county_id == county_id and g.participating is not None for g in edition.counties):
         return None
-    return _CountyPack(standing, county_edition(edition, county_id), county_id, language, time_zone).document()
+    return _CountyPack(standing, county_edition(edition, county_id), county_id, language, time_zone, persons).document()
 
 
-class _CountyPack(_Report):
-    def __init__(self, standing: Standing, edition: Bulletin, county_id: str, language: str, time_zone: str) -> None:
-        super().__init__(standing, edition, language, time_zone)
+class _CountyPack(Report):
+    def __init__(
+        self,
+        standing: Standing,
+        edition: Bulletin,
+        county_id: str,
+        language: str,
+        time_zone: str,
+        persons: Persons | None,
+    ) -> None:
+        super().__init__(standing, edition, language, time_zone, persons)
         self.county_id = county_id
 
     def document(self) -> Document:
@@ -323,15 +410,19 @@ class _CountyPack(_Report):
         """One table of all levels, each below the other; a workbook opens them one by one."""
         v = self.v
         columns = [
-            Column(v["unit"].format(county=self.county), is_number=False), Column(v["reported"]), Column(self.w["enrolments"]), Column(v["logged_in"]),
+            *self._unit_columns(), Column(v["reported"]), Column(self.w["enrolments"]), Column(v["logged_in"]),
             Column(self.name("login")), Column(v["studied"]), Column(self.name("study")), Column(v["passed"]), Column(self.name("pass")),
             Column(v["posts"]), *_learner_columns(self),
         ]  # fmt: skip
         rows = [self._sum(name, own, 0)]
+        classes, schools = (
+            {g.group_id: g.label.of(self.language) for g in groups}
+            for groups in (self.standing.bulletin.classes, self.standing.bulletin.schools)
+        )
         for school, in_school in _by(own, lambda x: x.school_id):
-            rows.append(self._sum(school or v["no_school"], in_school, 1))
+            rows.append(self._sum(schools.get(school, school) if school else v["no_school"], in_school, 1))
             for class_id, in_class in _by(in_school, lambda x: x.class_id):
-                rows.append(self._sum(class_id or v["no_class"], in_class, 2))
+                rows.append(self._sum(classes.get(class_id, class_id) if class_id else v["no_class"], in_class, 2))
                 rows += [self._learner(x) for x in in_class]
         more = self.w["more"].format(shown=_PRINTED, all=len(rows))
         table = Table(
@@ -345,6 +436,11 @@ class _CountyPack(_Report):
         )
         return [Heading(v["drill"]), table]
 
+    def _unit_columns(self) -> list[Column]:
+        """The column of all levels; where learners have names, it has these, and their phones and ids stand beside it."""
+        unit = Column(self.v["unit"].format(county=self.county), is_number=False)
+        return [unit, *who_columns(self.persons, self.w["learner"], self.language)[1:]]
+
     def _sum(self, name: str, learners: Sequence[LearnerRow], level: int) -> Row:
         n = len(learners)
         met = [sum(getattr(x, f"has_{what}") for x in learners) for what in ("logged_in", "studied", "passed")]
@@ -354,7 +450,7 @@ class _CountyPack(_Report):
             for what in ("effective_post", "journal", "assignment", "peer_review", "resource")
         ]
         cells = [
-            Value.of_text(name), Value.of_count(sum(x.is_called_up for x in learners)), Value.of_count(n),
+            Value.of_text(name), *([Value.of_text("")] * (len(self._unit_columns()) - 1)), Value.of_count(sum(x.is_called_up for x in learners)), Value.of_count(n),
             *(value for k in met for value in (Value.of_count(k), Value.of_share(k, n))),
             Value.of_count(sum(x.post_count for x in learners)), Value.of_text(""), Value.missing(), Value.missing(),
             Value.of_points(minutes, 0), *(Value.of_count(s) for s in sums), Value.missing(),
@@ -365,7 +461,7 @@ class _CountyPack(_Report):
         met = [Value.of_count(int(m)) for m in (x.has_logged_in, x.has_studied, x.has_passed)]
         blank = Value.of_text("")
         cells = [
-            Value.of_text(x.enrolment_id), Value.of_count(int(x.is_called_up)), Value.of_count(1),
+            *who_values(self.persons, x.enrolment_id, self.language), Value.of_count(int(x.is_called_up)), Value.of_count(1),
             met[0], blank, met[1], blank, met[2], blank, Value.of_count(x.post_count), *_learner_values(self, x),
         ]  # fmt: skip
         return Row(cells, level=3)
@@ -380,12 +476,12 @@ def _by(
     return sorted(found.items(), key=lambda item: (item[0] is None, item[0] or ""))
 
 
-def staff_activity(standing: Standing, language: str, time_zone: str) -> Document:
+def staff_activity(standing: Standing, language: str, time_zone: str, persons: Persons | None = None) -> Document:
     """What every tutor and expert did, and what reminders came to; restricted, because it is about persons."""
-    return _Staff(standing, standing.bulletin, language, time_zone).document()
+    return _Staff(standing, standing.bulletin, language, time_zone, persons).document()
 
 
-class _Staff(_Report):
+class _Staff(Report):
     def document(self) -> Document:
         blocks: list[Block] = []
         for role, title in (("tutor", "tutors"), ("expert", "experts"), ("manager", "managers")):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipelines.reports.bulletin.model import TrendPoint
-from pipelines.reports.figures import percent
+from pipelines.words import percent
 
 if TYPE_CHECKING:
     import altair as alt

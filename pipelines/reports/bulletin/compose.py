@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.reports.bulletin.charts import county_trends_svg, funnel_svg, pace_svg
 from pipelines.reports.bulletin.model import (
+    HEADLINE,
     PRINTED_GROUPS,
     PRINTED_LEARNERS,
     Bulletin,
@@ -16,17 +17,15 @@ from pipelines.reports.bulletin.model import (
     Indicator,
     Learner,
     Listed,
-    Share,
 )
-from pipelines.reports.bulletin.words import LEVELS, WORDS
 from pipelines.reports.document import (
     Block,
     Card,
     Cards,
+    Chart,
     Column,
     Definitions,
     Document,
-    Figure,
     Heading,
     Items,
     LazyRows,
@@ -37,16 +36,19 @@ from pipelines.reports.document import (
     Value,
 )
 from pipelines.reports.document.blocks import date_text
-from pipelines.reports.figures import NO_VALUE, count_text
+from pipelines.reports.people import Persons, who_columns, who_values
+from pipelines.words import NO_VALUE, Label, Share, count_text, words_of
 
 __all__ = ["Composer", "compose"]
 
-_RATES = ("login", "study", "pass")
 
+def compose(bulletin: Bulletin, language: str, time_zone: str, persons: Persons | None = None) -> Document:
+    """The document; a section about which the programme has nothing is left out.
 
-def compose(bulletin: Bulletin, language: str, time_zone: str) -> Document:
-    """The document; a section about which the programme has nothing is left out."""
-    return Composer(bulletin, "zh" if language == "zh" else "en", ZoneInfo(time_zone)).document()
+    Args:
+        persons: names and phones of those whom a restricted edition lists.
+    """
+    return Composer(bulletin, language, ZoneInfo(time_zone), persons).document()
 
 
 def _ratio(share: Share | None) -> Decimal | None:
@@ -54,6 +56,11 @@ def _ratio(share: Share | None) -> Decimal | None:
     if share is None or share.numerator is None or not share.denominator:
         return None
     return Decimal(100 * share.numerator) / Decimal(share.denominator)
+
+
+def _is_behind(share: Share, needed: Decimal) -> bool:
+    """Whether a rate is below what the pace asks, as ``rpt_behind_pace`` has it; a sealed bulletin has the two and no verdict."""
+    return bool(share.denominator) and Decimal(share.numerator or 0) < needed * (share.denominator or 0)
 
 
 def _reached(learner: Learner) -> str:
@@ -75,15 +82,15 @@ def _listed(bulletin: Bulletin) -> Listed:
 class Composer:
     """Makes a document of a bulletin's edition; briefings use its parts."""
 
-    def __init__(self, bulletin: Bulletin, language: str, zone: ZoneInfo) -> None:
-        self.b, self.language, self.zone = bulletin, language, zone
-        self.w: Mapping[str, str] = WORDS[language]
+    def __init__(self, bulletin: Bulletin, language: str, zone: ZoneInfo, persons: Persons | None = None) -> None:
+        self.b, self.language, self.zone, self.persons = bulletin, language, zone, persons
+        self.w: Mapping[str, str] = words_of("bulletin", language)
         self.indicators = {i.indicator: i for i in bulletin.indicators}
         self.county = bulletin.county_name.of(language)
         self.subject = bulletin.subject_name.of(language)
         self.shown = [
             i
-            for i in dict.fromkeys([*_RATES, *(i.indicator for i in bulletin.indicators if i.is_focus)])
+            for i in dict.fromkeys([*HEADLINE, *(i.indicator for i in bulletin.indicators if i.is_focus)])
             if i in self.indicators
         ]
         self.labels = {g.county_id: g.label.of(language) for g in bulletin.counties if g.county_id}
@@ -163,10 +170,13 @@ class Composer:
         change = self._change(share, b.whole.shares_before.get(indicator.indicator))
         if change is not None:
             details.append(self.since(Value.of_change(change)))
-        ratio = _ratio(share)
-        if indicator.needed_ratio is not None and ratio is not None:
+        if indicator.needed_ratio is not None and _ratio(share) is not None:
             asked = 100 * indicator.needed_ratio
-            details.append(w["behind" if ratio < asked else "on_pace"].format(needed=Value.of_points(asked).text))
+            details.append(
+                w["behind" if _is_behind(share, indicator.needed_ratio) else "on_pace"].format(
+                    needed=Value.of_points(asked).text
+                )
+            )
         label = indicator.label.of(self.language) + (f" · {w['focus_note']}" if indicator.is_focus else "")
         return Card(label, self._share(share), details)
 
@@ -188,14 +198,14 @@ class Composer:
     def funnel(self) -> list[Block]:
         b, w = self.b, self.w
         steps = [(w["called_up"], b.called_up), (w["participating"], b.whole.participating)]
-        for name in _RATES:
+        for name in HEADLINE:
             share = b.whole.shares.get(name)
             steps.append((w[name], share.numerator if share else None))
         known = [(label, n) for label, n in steps if n is not None]
         if len(known) < len(steps):
             return []
         described = ", ".join(f"{label} {count_text(n)}" for label, n in known)
-        return [Figure(funnel_svg(known), w["funnel"], f"{w['funnel']}: {described}")]
+        return [Chart(funnel_svg(known), w["funnel"], f"{w['funnel']}: {described}")]
 
     def pace(self) -> list[Block]:
         b, w = self.b, self.w
@@ -215,11 +225,7 @@ class Composer:
             )
             caption = w["pace"].format(indicator=self.name(name))
             svg = pace_svg(points, b.pace[name], actual=w["actual"], needed=w["needed"], axis=w["rate"])
-            found.append(
-                Figure(
-                    svg, f"{caption}. {described}" if self.language == "en" else f"{caption}。{described}", described
-                )
-            )
+            found.append(Chart(svg, w["captioned"].format(caption=caption, text=described), described))
         return found
 
     def _moved(self, group: Group) -> Value:
@@ -288,11 +294,11 @@ class Composer:
         if not points:
             return []
         described = w["trend_text"].format(
-            counties=("、" if self.language == "zh" else ", ").join(labels.values()),
-            indicators=("、" if self.language == "zh" else ", ").join(wanted.values()), on=self.day(b.as_of),
+            counties=self.w["joiner"].join(labels.values()),
+            indicators=self.w["joiner"].join(wanted.values()), on=self.day(b.as_of),
         )  # fmt: skip
         title = w["trend"].format(county=self.county if self.language == "zh" else self.county.lower())
-        return [Heading(title), Figure(county_trends_svg(points, labels, wanted, axis=w["rate"]), described, described)]
+        return [Heading(title), Chart(county_trends_svg(points, labels, wanted, axis=w["rate"]), described, described)]
 
     def grid(self) -> list[Block]:
         b, w = self.b, self.w
@@ -308,7 +314,7 @@ class Composer:
         down, across, turned = (
             (subjects, counties, False) if len(subjects) >= len(counties) else (counties, subjects, True)
         )
-        rates = [i for i in _RATES if i in self.indicators] if len(across) <= 4 else ["pass"]
+        rates = [i for i in HEADLINE if i in self.indicators] if len(across) <= 4 else ["pass"]
         totals = b.county_id is None
 
         def line(group: Group | None) -> list[Value]:
@@ -374,7 +380,7 @@ class Composer:
             Row(
                 [
                     Value.of_text(one.label.of(self.language)),
-                    Value.of_text(LEVELS[self.language][one.level]),
+                    Value.of_text(words_of("bulletin.levels", self.language)[one.level]),
                     *(count(one.by_county.get(c, 0)) for c in counties),
                     *([count(one.count)] if b.county_id is None else []),
                     Value.of_text(one.definition.of(self.language)),
@@ -383,6 +389,12 @@ class Composer:
             for one in b.warnings
         ]
         return [Heading(w["warnings"]), Table(w["warnings"], w["warnings"], columns, rows)]
+
+    def _called(self, names: Mapping[str, Label], name: str | None) -> Value:
+        """A class or a school by its name of the date; by its id where it has none."""
+        if name is None:
+            return Value.missing()
+        return Value.of_text(names[name].of(self.language) if name in names else name)
 
     def learners(self) -> list[Block]:
         b, w = self.b, self.w
@@ -399,7 +411,7 @@ class Composer:
         labels = {one.warning: one.label.of(self.language) for one in b.warnings}
         subjects = {g.subject_id: g.label.of(self.language) for g in b.subjects}
         columns = [
-            Column(w["learner"], is_number=False), Column(w["class"], is_number=False), Column(w["school"], is_number=False),
+            *who_columns(self.persons, w["learner"], self.language), Column(w["class"], is_number=False), Column(w["school"], is_number=False),
             Column(self.county, is_number=False), Column(self.subject, is_number=False), Column(w["reached"], is_number=False),
             Column(w["points"]), Column(w["missing"]), Column(w["warnings"], is_number=False),
         ]  # fmt: skip
@@ -412,7 +424,7 @@ class Composer:
         def line(x: Learner) -> Row:
             return Row(
                 [
-                    Value.of_text(x.enrolment_id), Value.of_text(x.class_id or NO_VALUE), Value.of_text(x.school_id or NO_VALUE),
+                    *who_values(self.persons, x.enrolment_id, self.language), self._called(b.class_names, x.class_id), self._called(b.school_names, x.school_id),
                     Value.of_text(self.labels.get(x.county_id or "", x.county_id or NO_VALUE)),
                     Value.of_text(subjects.get(x.subject_id, x.subject_id or NO_VALUE)),
                     Value.of_text(w[_reached(x)]),
@@ -435,7 +447,7 @@ class Composer:
         kinds = ("journal_featured", "assignment_featured")
         if b.audience == "restricted":
             columns = [
-                Column(w["learner"], is_number=False), Column(self.county, is_number=False), Column(self.subject, is_number=False),
+                *who_columns(self.persons, w["learner"], self.language), Column(self.county, is_number=False), Column(self.subject, is_number=False),
                 *(Column(w[k]) for k in kinds),
             ]  # fmt: skip
             keys = list(dict.fromkeys((f.enrolment_id, f.county_id, f.subject_id) for f in b.featured))
@@ -456,7 +468,7 @@ class Composer:
             head = [place]
             if b.audience == "restricted":
                 head = [
-                    Value.of_text(enrolment or ""),
+                    *who_values(self.persons, enrolment or "", self.language),
                     place,
                     Value.of_text(subjects.get(subject, subject or NO_VALUE)),
                 ]

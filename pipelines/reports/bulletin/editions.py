@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.reports.bulletin.model import Bulletin, Featured, Group, Share, TrendPoint, WarningCount
+from pipelines.reports.bulletin.model import Bulletin, Featured, Group, TrendPoint, WarningCount
 from pipelines.reports.disclosure import withheld_cells, withheld_children
+from pipelines.words import Label, Share
 
 __all__ = ["county_edition", "public_edition"]
 
@@ -36,6 +37,7 @@ def county_edition(bulletin: Bulletin, county_id: str) -> Bulletin:
     ]
     whole = own[0] if own else replace(bulletin.whole, participating=0, shares={}, shares_before={})
     causes = {w.warning: w.count for w in warnings}
+    learners = [x for x in bulletin.learners if x.county_id == county_id]
     return replace(
         bulletin,
         county_id=county_id,
@@ -48,7 +50,9 @@ def county_edition(bulletin: Bulletin, county_id: str) -> Bulletin:
         schools=mine(bulletin.schools),
         trend=[p for p in bulletin.trend if p.county_id == county_id],
         warnings=warnings,
-        learners=[x for x in bulletin.learners if x.county_id == county_id],
+        learners=learners,
+        class_names=_of(bulletin.class_names, (x.class_id for x in learners)),
+        school_names=_of(bulletin.school_names, (x.school_id for x in learners)),
         featured=[f for f in bulletin.featured if f.county_id == county_id],
         actions=[
             replace(a, count=causes.get(a.when) or a.count)
@@ -56,6 +60,11 @@ def county_edition(bulletin: Bulletin, county_id: str) -> Bulletin:
             if a.when not in causes or (causes[a.when] or 0) >= a.minimum
         ],
     )
+
+
+def _of(names: Mapping[str, Label], ids: Iterable[str | None]) -> dict[str, Label]:
+    wanted = set(ids)
+    return {name: label for name, label in names.items() if name in wanted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,10 @@ def _pattern(
     whole: int, counties: Mapping[str, int], subjects: Mapping[str, int], grid: Mapping[Key, int],
     classes: Mapping[str, tuple[int, Key | None]], schools: Mapping[str, tuple[int, str | None]], smallest: int,
 ) -> _Pattern:  # fmt: skip
-    """From the sizes of all groups: classes lie in a county's subject, schools in a county (None: in several)."""
+    """From the sizes of all groups: a class lies in a county's subject, or in a county where it is mixed in subject; schools in a county.
+
+    None: in several counties.
+    """
     table = dict(grid)
     # Those without a county or a subject are in the margins all the same.
     for county, n in counties.items():
@@ -97,11 +109,18 @@ def _pattern(
             mixed, dict.fromkeys(mixed, None), {None: sum(mixed.values())}, set(), smallest
         )
 
+    # A mixed class is what the others of its county leave of it, too: those of one subject are taken off before.
+    mixed = {c: (n, parent[0] if parent else None) for c, (n, parent) in classes.items() if not (parent and parent[1])}
+    alike = {c: found for c, found in classes.items() if c not in mixed}
+    left = {
+        county: n - sum(m for m, parent in alike.values() if parent and parent[0] == county)
+        for county, n in counties.items()
+    }
     return _Pattern(
         hidden_counties,
         hidden_subjects,
         cells,
-        below(classes, grid, cells),
+        below(alike, grid, cells) | below(mixed, left, hidden_counties),
         below(schools, counties, hidden_counties),
         (None, None) in hidden or 0 < whole < smallest,
     )
@@ -125,7 +144,7 @@ def _patterns(bulletin: Bulletin, smallest: int, *, before: bool) -> _Pattern:
         {g.county_id or "": _size(g, before=before) for g in bulletin.counties},
         {g.subject_id or "": _size(g, before=before) for g in bulletin.subjects},
         {key(g): _size(g, before=before) for g in by_id.values()},
-        {g.group_id: (_size(g, before=before), key(g) if g.county_id and g.subject_id else None) for g in bulletin.classes},
+        {g.group_id: (_size(g, before=before), key(g) if g.county_id else None) for g in bulletin.classes},
         {g.group_id: (_size(g, before=before), g.county_id) for g in bulletin.schools},
         smallest,
     )  # fmt: skip
@@ -187,6 +206,8 @@ def public_edition(bulletin: Bulletin, smallest: int) -> Bulletin:
         warnings=warnings,
         learners=[],
         listed=None,
+        class_names={},
+        school_names={},
         featured=_public_featured(bulletin.featured, now.counties),
         actions=[a for a in bulletin.actions if a.when not in causes or causes[a.when] is not None],
         # Examples name single days and groups.

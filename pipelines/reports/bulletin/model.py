@@ -5,15 +5,16 @@ What there may be hundreds of thousands of is kept from the garbage collector, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
 
-from pipelines.reports.figures import clean_text
+from pipelines.words import Label, Share
 
 __all__ = [
+    "HEADLINE",
     "PRINTED_GROUPS",
     "PRINTED_LEARNERS",
     "Action",
@@ -21,37 +22,30 @@ __all__ = [
     "Featured",
     "Group",
     "Indicator",
-    "Label",
+    "Issue",
     "Learner",
     "Listed",
     "Note",
-    "Share",
     "TrendPoint",
     "WarningCount",
 ]
 
-
+#: The rates that every programme has: each report begins with them.
+HEADLINE = ("login", "study", "pass")
 #: Lines of a class or school table, and of a learner table, that are printed; a workbook has them all.
 PRINTED_GROUPS = 20
 PRINTED_LEARNERS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """A text in both languages."""
+class Issue:
+    """One line of the pack's calendar of bulletins."""
 
-    zh: str
-    en: str
-
-    def of(self, language: str) -> str:
-        return clean_text(self.zh if language == "zh" else self.en)
-
-
-class Share(msgspec.Struct, frozen=True, gc=False):
-    """So many of so many enrolments; None where the figure is withheld, so that nobody can be made out."""
-
-    numerator: int | None
-    denominator: int | None
+    number: int
+    issued_on: date
+    as_of: date
+    focus: tuple[str, ...]
+    title: Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +202,6 @@ class Bulletin:
     actions: list[Action]
     #: Of all there are, where ``classes``, ``schools`` and ``learners`` hold only those that a page prints.
     listed: Listed | None = None
+    #: Names of the classes and schools of ``learners``, by id; what was sealed before there were names has none.
+    class_names: dict[str, Label] = field(default_factory=dict)
+    school_names: dict[str, Label] = field(default_factory=dict)

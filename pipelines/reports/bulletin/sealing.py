@@ -12,8 +12,10 @@ import msgspec
 
 from pipelines.reports.bulletin.compose import compose
 from pipelines.reports.bulletin.editions import county_edition, public_edition
-from pipelines.reports.bulletin.model import Bulletin, Group, Share
-from pipelines.reports.document.files import FORMATS, LANGUAGES, file_part, write_file
+from pipelines.reports.bulletin.model import Bulletin, Group
+from pipelines.reports.document.files import FORMATS, write_file
+from pipelines.reports.document.names import file_part, folder_part
+from pipelines.words import LANGUAGES, Share
 from warehouse.errors import SealBroken
 
 __all__ = ["ChangedFigure", "Seal", "Sealed", "changed_figures", "editions", "issue", "read_sealed"]
@@ -69,22 +71,28 @@ def editions(bulletin: Bulletin, public: Bulletin) -> Iterator[tuple[str, Bullet
 
 
 def _folder(root: Path, programme_id: str, number: int) -> Path:
-    return root / programme_id / f"{number:03d}"
+    return root / folder_part(programme_id) / f"{number:03d}"
 
 
 def read_sealed(root: Path, programme_id: str, number: int) -> Sealed | None:
     """The issued bulletin; None where it was not issued yet.
 
     Raises:
-        SealBroken: its data is not what was sealed.
+        SealBroken: its data is not what was sealed, or its seal cannot be read.
     """
     folder = _folder(root, programme_id, number)
     if not (folder / _SEAL).exists():
         return None
-    seal = msgspec.json.decode((folder / _SEAL).read_bytes(), type=Seal)
+    try:
+        seal = msgspec.json.decode((folder / _SEAL).read_bytes(), type=Seal)
+    except msgspec.MsgspecError:
+        raise SealBroken(f"{folder / _SEAL} is damaged; put it back from a backup") from None
     models = []
     for name, digest in ((_DATA, seal.data_sha256), (_PUBLIC, seal.public_sha256)):
-        data = (folder / name).read_bytes()
+        try:
+            data = (folder / name).read_bytes()
+        except FileNotFoundError:
+            raise SealBroken(f"{folder / name} is missing; put it back from a backup") from None
         if sha256(data).hexdigest() != digest:
             raise SealBroken(
                 f"{folder / name} was changed after bulletin {number} was issued; restore it from a backup"

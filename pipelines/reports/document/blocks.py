@@ -10,16 +10,16 @@ from typing import Any, Literal, overload
 
 import msgspec
 
-from pipelines.reports.figures import NO_VALUE, clean_text, count_text, percent
+from pipelines.words import NO_VALUE, clean_text, count_text, percent
 
 __all__ = [
     "Block",
     "Card",
     "Cards",
+    "Chart",
     "Column",
     "Definitions",
     "Document",
-    "Figure",
     "Heading",
     "Items",
     "LazyRows",
@@ -212,7 +212,7 @@ class Cards:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Chart:
     """A chart as SVG; ``described`` says in words what it shows."""
 
     svg: str
@@ -234,7 +234,7 @@ class Definitions:
     terms: Sequence[tuple[str, str]]
 
 
-Block = Heading | Paragraph | Notice | Slot | Cards | Table | Figure | Items | Definitions
+Block = Heading | Paragraph | Notice | Slot | Cards | Table | Chart | Items | Definitions
 
 
 @dataclass(frozen=True, slots=True)

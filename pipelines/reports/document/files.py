@@ -1,11 +1,9 @@
-"""Documents as files: every format, and names that no id can turn into a path."""
+"""Documents as files, in every format."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Mapping
-from hashlib import sha256
 from pathlib import Path
 
 from pipelines.reports.document.blocks import Document
@@ -15,21 +13,14 @@ from pipelines.reports.document.pdf import render_pdf
 from pipelines.reports.document.xlsx import render_xlsx
 from warehouse.errors import BadConfiguration
 
-__all__ = ["FORMATS", "LANGUAGES", "check_endings", "file_part", "write_document", "write_file"]
+__all__ = ["FORMATS", "check_endings", "write_document", "write_file"]
 
-LANGUAGES = ("zh", "en")
 FORMATS: Mapping[str, Callable[[Document], bytes]] = {
     "html": lambda document: render_html(document).encode(),
     "pdf": render_pdf,
     "xlsx": render_xlsx,
     "md": lambda document: render_markdown(document).encode(),
 }
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
-
-
-def file_part(name: str) -> str:
-    """An id as a part of a file's name: itself where that is plain, else 16 digits of its SHA-256."""
-    return name if _PLAIN.fullmatch(name) else sha256(name.encode()).hexdigest()[:16]
 
 
 def check_endings(files: Collection[Path], what: str) -> None:

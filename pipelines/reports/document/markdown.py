@@ -6,9 +6,9 @@ import re
 
 from pipelines.reports.document.blocks import (
     Cards,
+    Chart,
     Definitions,
     Document,
-    Figure,
     Heading,
     Items,
     Notice,
@@ -51,7 +51,7 @@ def render_markdown(document: Document) -> str:
                     for c in cards
                 ]
                 parts.append("\n".join(lines))
-            case Figure(_, caption, described):
+            case Chart(_, caption, described):
                 said = "" if described in caption else f" {_plain(described)}"
                 parts.append(f"*{_plain(caption)}*{said}")
             case Table():

@@ -14,9 +14,9 @@ from typing import Any
 from pipelines.reports.document.blocks import (
     Block,
     Cards,
+    Chart,
     Definitions,
     Document,
-    Figure,
     Heading,
     Items,
     Notice,
@@ -96,7 +96,7 @@ def _data(block: Block, folder: Path, number: int, document: Document) -> Mappin
                     for c in cards
                 ],
             }
-        case Figure(svg, caption, described):
+        case Chart(svg, caption, described):
             file = f"figure-{number}.svg"
             (folder / file).write_text(svg, encoding="utf-8")
             return {"kind": "figure", "file": file, "caption": caption, "described": described}

@@ -22,7 +22,7 @@ from pipelines.reports.document.blocks import (
     Table,
     Value,
 )
-from pipelines.reports.figures import clean_text
+from pipelines.words import clean_text, words_of
 
 __all__ = ["render_xlsx"]
 
@@ -66,17 +66,16 @@ def render_xlsx(document: Document) -> bytes:
                 "created": datetime.combine(document.on, time(), UTC).replace(tzinfo=None),
             }
         )
+        w = words_of("workbook", document.language)
         styles = _Styles(book)
         used: set[str] = set()
-        _write_text(
-            book.add_worksheet(_sheet_name("概览" if document.language == "zh" else "Overview", used)), document, styles
-        )
+        _write_text(book.add_worksheet(_sheet_name(w["overview"], used)), document, styles)
         for block in document.blocks:
             if isinstance(block, Table):
                 _write_table(book.add_worksheet(_sheet_name(block.name, used)), block, styles)
         terms = [term for block in document.blocks if isinstance(block, Definitions) for term in block.terms]
         if terms:
-            sheet = book.add_worksheet(_sheet_name("定义" if document.language == "zh" else "Definitions", used))
+            sheet = book.add_worksheet(_sheet_name(w["definitions"], used))
             sheet.set_column(0, 0, 32)
             sheet.set_column(1, 1, 100)
             for line, (term, text) in enumerate(terms):

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-import duckdb
-
-from ingest.packs import Pack
-from pipelines.audit.auditing import audit
-from pipelines.audit.model import Audit, Figure
-from pipelines.audit.read import figures_of, relations_of, shares_of
 from pipelines.audit.told import correction_text, figures_text
-from pipelines.audit.words import RULES
-from pipelines.dates import day_of
-from pipelines.reports.briefing.words import BRIEFING_WORDS
-from pipelines.reports.bulletin.editions import public_edition
-from pipelines.reports.bulletin.model import Bulletin, Group, Label, Share
-from pipelines.reports.bulletin.read import Issue, calendar, read_at
-from pipelines.reports.bulletin.words import WORDS as BULLETIN_WORDS
-from pipelines.reports.disclosure import withheld_children
+from pipelines.reports.bulletin.model import Group
 from pipelines.reports.document import (
     Block,
     Column,
@@ -37,154 +24,10 @@ from pipelines.reports.document import (
     Value,
 )
 from pipelines.reports.document.blocks import date_text
-from pipelines.reports.evaluation.figures import STAFF_ACTIVITIES, Computed, compute_figures
-from pipelines.reports.evaluation.words import FIGURES, SLOTS, WORDS
-from pipelines.reports.figures import percent
-from pipelines.survey.form import from_the_lowest
-from warehouse.errors import BadConfiguration
+from pipelines.reports.evaluation.model import RATES, STAFF_ACTIVITIES, Evaluation
+from pipelines.words import Label, Share, label_of, percent, words_of
 
-__all__ = ["Evaluation", "compose_evaluation", "read_evaluation"]
-
-_RATES = ("registration", "login", "study", "pass", "pass_of_studied")
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What the report says, in no language; ``bulletin`` is the public edition of its date."""
-
-    bulletin: Bulletin
-    #: Without a value where :attr:`withheld` names them.
-    figures: Mapping[str, Computed]
-    withheld: frozenset[str]
-    stages: Mapping[str, Label]
-    phases: Sequence[tuple[Label, date, date]]
-    categories: Sequence[tuple[str, Label]]
-    rules: Sequence[tuple[str, Decimal, Decimal | None, Label, Decimal, str, Decimal, str]]
-    calendar: Sequence[Issue]
-    levels: Sequence[tuple[int, Label]]
-    #: By item: its label and how many chose each level.
-    survey: Sequence[tuple[str, Label, Mapping[int, int]]]
-    narrative: Mapping[str, Label]
-    #: What the programme's own report printed; the indicator is the computed figure's name.
-    published: Sequence[Figure]
-    audit: Audit
-
-
-def read_evaluation(
-    con: duckdb.DuckDBPyConnection, pack: Pack, as_of: date | None = None, *, smallest: int = 10
-) -> Evaluation:
-    """Everything of the report as of a date (default: the programme's report day).
-
-    Raises:
-        BadConfiguration: nothing is known of the programme by then, or the pack's published figures cannot be read.
-    """
-    programme = pack.programme_id
-    on = day_of(con, programme, as_of)
-    full = read_at(con, programme, Issue(0, on, on, _RATES, Label("", "")), None)
-    asked = {"programme": programme, "on": on}
-
-    def rows(sql: str) -> list[tuple[object, ...]]:
-        return con.execute(sql, {k: v for k, v in asked.items() if f"${k}" in sql}).fetchall()
-
-    audited = _audited(pack)
-    published = [audited.figures[r["figure_id"]] for r in _table(pack, "published_figures")]
-    public = public_edition(full, smallest)
-    figures = compute_figures(con, programme, on, {p.indicator for p in published if "+" in p.indicator})
-    withheld = _withheld(figures, public, smallest)
-    return Evaluation(
-        public,
-        {name: replace(f, value=None) if name in withheld else f for name, f in figures.items()},
-        withheld,
-        {s: Label(zh, en) for s, zh, en in rows("select school_stage, label_zh, label_en from reference.school_stages where programme_id = $programme")},  # type: ignore[misc, arg-type]
-        [
-            (Label(zh, en), first, last)  # type: ignore[arg-type, misc]
-            for zh, en, first, last in rows(
-                "select label_zh, label_en, cast(starts_on as date), cast(ends_on as date) from reference.phases where programme_id = $programme"
-            )
-        ],
-        [
-            (c, Label(zh, en))  # type: ignore[arg-type, misc]
-            for c, zh, en in rows(
-                "select category_id, min(category_zh), min(category_en) from reference.courses where programme_id = $programme group by 1 order by min(course_id)"
-            )
-        ],
-        [
-            (stage, whole, least, Label(zh, en), target, unit, points, scoring)  # type: ignore[misc, arg-type]
-            for stage, whole, least, zh, en, target, unit, points, scoring in rows(
-                """
-                select stage, cast(stage_max_points as decimal(9, 2)), cast(nullif(stage_pass_points, '') as decimal(9, 2)), label_zh, label_en,
-                    cast(target as decimal(12, 2)), unit, cast(max_points as decimal(9, 2)), scoring
-                from reference.assessment_rules r join reference.definitions d using (programme_id, version)
-                where r.programme_id = $programme and d.applies_from_on <= $on and (d.applies_to_on is null or d.applies_to_on > $on)
-                """
-            )
-        ],
-        [i for i in calendar(con, programme) if i.as_of <= on],
-        [(int(r["level"]), Label(r["label_zh"], r["label_en"])) for r in reversed(from_the_lowest(pack.tables["survey_levels"]))],
-        [] if "respondents" in withheld else _survey(con, pack, on),
-        {r["slot"]: Label(r["text_zh"], r["text_en"]) for r in _table(pack, "narrative")},
-        published,
-        audited,
-    )  # fmt: skip
-
-
-def _withheld(figures: Mapping[str, Computed], public: Bulletin, smallest: int) -> frozenset[str]:
-    """Figures about fewer people than may be told of, and those that would give such a one away."""
-
-    def count(name: str) -> int:
-        value = figures[name].value
-        return value if isinstance(value, int) else 0
-
-    if public.whole.participating is None:
-        return frozenset(n for n in figures if n.partition(":")[0] not in ("topics", "hours", "bulletins"))
-    found: set[str] = set()
-    few = [
-        r
-        for r, people in (("tutor", "tutors"), ("expert", "experts"), ("manager", "managers"))
-        if 0 < count(people) < smallest
-    ]
-    if few:  # what all of staff did would give away what they did
-        found |= {n for n in figures if n.partition(":")[0] in (*few, "staff")}
-    stages = {n: count(n) for n in figures if n.startswith("stage:") and "+" not in n}
-    hidden = withheld_children(stages, dict.fromkeys(stages, ""), {"": count("participating")}, (), smallest)
-    if hidden:
-        found |= hidden | {n for n in figures if n.startswith("stage:") and "+" in n}
-    if 0 < count("respondents") < smallest:
-        found.add("respondents")
-    return frozenset(found)
-
-
-def _table(pack: Pack, name: str) -> list[dict[str, str]]:
-    return pack.table(name) if f"{name}.csv" in pack.files else []
-
-
-def _survey(con: duckdb.DuckDBPyConnection, pack: Pack, on: date) -> list[tuple[str, Label, Mapping[int, int]]]:
-    counts: dict[str, dict[int, int]] = {}
-    for item, level, n in con.execute(
-        "select item_id, level, answer_count from rpt_survey_items where programme_id = $1 and as_of_on = $2 order by all",
-        [pack.programme_id, on],
-    ).fetchall():
-        counts.setdefault(item, {})[level] = n
-    labels = {r["item_id"]: Label(r["label_zh"], r["label_en"]) for r in pack.tables["survey_items"]}
-    ordered = [*(i for i in labels if i in counts), *(i for i in counts if i not in labels)]
-    return [(i, labels.get(i, Label(i, i)), counts[i]) for i in ordered]
-
-
-def _audited(pack: Pack) -> Audit:
-    """The audit of the programme's own published report.
-
-    Raises:
-        BadConfiguration: a figure or relation of it cannot be read.
-    """
-    figures, unread = figures_of(_table(pack, "published_figures"), "published_figures.csv")
-    items = {r["item_id"]: r for r in pack.tables["survey_items"]}
-    rows = [items.get(r["item_id"], {}) | r for r in _table(pack, "published_survey")]
-    levels = {f"level_{r['level']}": Label(r["label_zh"], r["label_en"]) for r in pack.tables["survey_levels"]}
-    shares, more = shares_of(rows, "published_survey.csv", figures, levels=levels)
-    if unread or more:
-        one = [*unread, *more][0]
-        raise BadConfiguration(f"{pack.programme_id}: {one.file} row {one.row}, {one.column}: {one.why}")
-    return audit({**figures, **shares}, relations_of(_table(pack, "published_relations"), "published_relations.csv"))
+__all__ = ["compose_evaluation"]
 
 
 def compose_evaluation(evaluation: Evaluation, language: str, time_zone: str) -> Document:
@@ -199,7 +42,7 @@ def _capital(text: str) -> str:
 class _Composer:
     def __init__(self, evaluation: Evaluation, language: str, zone: ZoneInfo) -> None:
         self.e, self.b, self.language, self.zone = evaluation, evaluation.bulletin, language, zone
-        self.w, self.bw, self.v = WORDS[language], BULLETIN_WORDS[language], BRIEFING_WORDS[language]
+        self.w, self.bw, self.v = (words_of(x, language) for x in ("evaluation", "bulletin", "briefing"))
         self.indicators = {i.indicator: i for i in self.b.indicators}
         self.county = self.b.county_name.of(language)
         #: Traces in the order in which figures refer to them.
@@ -236,8 +79,8 @@ class _Composer:
         kind, _, rest = name.partition(":")
         if name in ("counties", "subjects"):  # as the programme calls them
             return self.county if name == "counties" else self.b.subject_name.of(self.language)
-        if name in FIGURES:
-            return FIGURES[name].of(self.language)
+        if name in (figures := words_of("evaluation.figures", self.language)):
+            return figures[name]
         if name in self.indicators:
             return self.indicators[name].label.of(self.language)
         if kind == "stage":
@@ -290,7 +133,7 @@ class _Composer:
         for name in names:
             text = self.e.narrative.get(name)
             said = text.of(self.language).strip() if text else ""
-            found.append(Slot(SLOTS[name].of(self.language), said or self.w["slot_empty"]))
+            found.append(Slot(words_of("evaluation.slots", self.language)[name], said or self.w["slot_empty"]))
         return found
 
     # -- sections
@@ -408,7 +251,7 @@ class _Composer:
         if rows:
             found += [Table(w["rules"], w["rules"], columns, rows), Items(list(marks.values()))]
         if issues:
-            title = FIGURES["bulletins"].of(self.language)
+            title = words_of("evaluation.figures", self.language)["bulletins"]
             found.append(Table(title, title, calendar_columns, issues))
         awards = self.items(w["awards"], ["awarded", "staff_awarded", "reminders"], zeros=False)
         return [*found, *awards, *self.slot("contests")]
@@ -421,7 +264,7 @@ class _Composer:
         w, b = self.w, self.b
         if not b.counties:
             return []
-        shown = [i for i in _RATES if i in self.indicators and i != "pass_of_studied"]
+        shown = [i for i in RATES if i in self.indicators and i != "pass_of_studied"]
         columns = [Column(self.county, is_number=False), Column(self.bw["enrolments"])]
         for i in shown:
             columns += [
@@ -429,7 +272,7 @@ class _Composer:
                 Column("%", self.indicators[i].label.of(self.language)),
             ]
         rows = []
-        for group in [*b.counties, replace(b.whole, label=Label(WORDS["zh"]["all"], WORDS["en"]["all"]))]:
+        for group in [*b.counties, replace(b.whole, label=label_of("evaluation", "all"))]:
             place = f" county={group.county_id}" if group.county_id else ""
             label = group.label.of(self.language)
             commands = f'xueqing explain "{b.programme_id} pass_rate{place} as-of {b.as_of}"'
@@ -535,7 +378,7 @@ class _Composer:
             Row(
                 [
                     Value.of_text(_capital(figures_text(self.e.audit, one.figures, self.language))),
-                    Value.of_text(RULES[one.rule].of(self.language)),
+                    Value.of_text(words_of("audit.rules", self.language)[one.rule]),
                     Value.of_text(one.verdict.arithmetic.of(self.language)),
                     Value.of_text(
                         "".join(correction_text(self.e.audit, c, self.language) for c in one.corrections[:1])

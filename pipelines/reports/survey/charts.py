@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.reports.bulletin.charts import configured, svg_of
-from pipelines.reports.figures import clean_text
+from pipelines.words import clean_text
 
 __all__ = ["Bar", "diverging_svg"]
 
@@ -40,7 +40,8 @@ def diverging_svg(bars: Sequence[Bar], levels: Sequence[str], neutral: int | Non
     """
     import altair as alt  # 0.7 s to import; only charts need it
 
-    middle = neutral if neutral is not None else len(levels) / 2 - 0.5
+    # Where no level is neutral, the middle one of an odd number is drawn as for: it is not said to be undecided.
+    middle = neutral if neutral is not None else len(levels) // 2 - 0.5
     against = [i for i in range(len(levels)) if i < middle]
     favour = [i for i in range(len(levels)) if i > middle]
     colours = {i: _AGAINST[min(n, 3)] for n, i in enumerate(against)}

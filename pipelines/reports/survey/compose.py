@@ -9,16 +9,15 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
-from pipelines.reports.bulletin.model import Label
 from pipelines.reports.disclosure import withheld_children
 from pipelines.reports.document import (
     Block,
     Card,
     Cards,
+    Chart,
     Column,
     Definitions,
     Document,
-    Figure,
     Heading,
     Items,
     LazyRows,
@@ -29,9 +28,9 @@ from pipelines.reports.document import (
     Value,
 )
 from pipelines.reports.survey.charts import Bar, diverging_svg
-from pipelines.reports.survey.words import METHODS, WORDS
 from pipelines.survey.analysis import Analysis, GroupAnswers
 from pipelines.survey.statistics import REPLICATES, Estimate, ItemResult
+from pipelines.words import Label, words_of
 
 __all__ = ["compose_survey", "interval_text", "number_text"]
 
@@ -97,7 +96,7 @@ class _Item:
 class _Composer:
     def __init__(self, analysis: Analysis, language: str, on: date, sort: str, *, is_public: bool) -> None:
         self.a, self.language, self.on, self.is_public = analysis, language, on, is_public
-        self.form, self.w = analysis.answers.form, WORDS[language]
+        self.form, self.w = analysis.answers.form, words_of("survey", language)
         self.levels = [level.label.of(language) for level in self.form.levels]
         self.n = analysis.answers.respondents
         self.smallest = analysis.smallest if is_public else 0
@@ -179,7 +178,7 @@ class _Composer:
         else:
             fpc = w["fpc"].format(asked=f"{a.asked:,}") if a.asked else ""
             said = w["sampled"].format(
-                confidence=f"{100 * a.confidence:g}", method=METHODS[a.method].of(self.language), k=len(self.levels), fpc=fpc
+                confidence=f"{100 * a.confidence:g}", method=words_of("survey.interval_methods", self.language)[a.method], k=len(self.levels), fpc=fpc
             )  # fmt: skip
         return [Heading(w["summary"]), Cards(cards), Paragraph(said)]
 
@@ -223,16 +222,14 @@ class _Composer:
             f"{level} {Value.of_share(int(c), answered).text} %"
             for level, c in zip(reversed(self.levels), reversed(counts), strict=True)
         ]
-        return self.w["described"].format(
-            item=label, shares="，".join(shares) if self.language == "zh" else ", ".join(shares)
-        )
+        return self.w["described"].format(item=label, shares=self.w["share_joiner"].join(shares))
 
-    def picture(self, caption: str, bars: Sequence[Bar], told: Sequence[str]) -> Figure:
+    def picture(self, caption: str, bars: Sequence[Bar], told: Sequence[str]) -> Chart:
         neutral = self.form.position(self.form.neutral) if self.form.neutral is not None else None
         place = neutral - 1 if neutral is not None else None
         svg = diverging_svg(bars, self.levels, place, axis=self.w["axis"], counted=self.w["counted"])
         note = self.w["bars"] + (self.w["neutral_apart"] if place is not None else "")
-        return Figure(svg, f"{caption}{'。' if self.language == 'zh' else '. '}{note}", " ".join(told))
+        return Chart(svg, self.w["captioned"].format(caption=caption, text=note), " ".join(told))
 
     def shares(self) -> list[Block]:
         rows = []
@@ -365,7 +362,7 @@ class _Composer:
             hidden |= {(item.place, value) for value in gone}
         return hidden
 
-    def _group_picture(self, name: str, ordered: Sequence[tuple[str, GroupAnswers]]) -> Figure:
+    def _group_picture(self, name: str, ordered: Sequence[tuple[str, GroupAnswers]]) -> Chart:
         straight = [n for n, item in enumerate(self.form.items) if not item.is_reversed]
         bars, told = [], []
         for value, group in ordered:
@@ -423,9 +420,7 @@ class _Composer:
         if r is None or self.is_few(r.respondents):
             return []
         said = [
-            f"{w[name]} {number_text(e.value, 5)}" + (f"（{i}）" if (i := interval_text(e, 5)) else "")
-            if self.language == "zh"
-            else f"{w[name]} {number_text(e.value, 5)}" + (f" ({i})" if (i := interval_text(e, 5)) else "")
+            f"{w[name]} {number_text(e.value, 5)}" + (w["with"].format(text=i) if (i := interval_text(e, 5)) else "")
             for name, e in (("alpha", r.alpha), ("omega", r.omega))
         ]
         rows = [

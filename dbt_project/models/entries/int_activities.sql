@@ -1,0 +1,24 @@
+{{ config(materialized='view') }}
+{%- set activities = var('plain_activities') %}
+
+-- What simply adds up: each event's activity and its amount.
+
+select
+    event_id,
+    programme_id,
+    enrolment_id,
+    occurred_on,
+    case event_type
+        {%- for event_type, activity in activities.items() %}
+        when '{{ event_type }}' then '{{ activity }}'
+        {%- endfor %}
+    end as activity,
+    case
+        when event_type in ('video.watched', 'text.read') then duration_s
+        when event_type = 'content.accessed' then cast(click_count as decimal(18, 3))
+        else cast(1 as decimal(18, 3))
+    end as quantity
+from {{ ref('int_events_in_play') }}
+where event_type in ('{{ activities | join("', '") }}')
+    -- What was played so far in a session does not add up: int_viewing_entries has what is new.
+    and viewing is null

@@ -1,3 +1,0 @@
-{{ config(materialized='view') }}
-
-{{ standings('school', 'school_id') }}

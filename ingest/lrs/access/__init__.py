@@ -1,0 +1,1 @@
+"""The clients of the store: their keys, and tokens of an OpenID Connect provider."""

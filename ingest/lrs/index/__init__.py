@@ -1,0 +1,1 @@
+"""The index of statements and documents, on SQLite and PostgreSQL: a projection of the log."""

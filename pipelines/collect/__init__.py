@@ -1,0 +1,1 @@
+"""Brings events into the log and the log into the lake: simulations, files, other stores; and statements out again."""

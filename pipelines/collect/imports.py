@@ -1,0 +1,146 @@
+"""Runs importers into the log, with progress and a report."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+from ingest.identity import Vault
+from ingest.log.port import EventLog, NewRecord
+from ingest.lrs.writing.loading import load_statements
+from ingest.sealed_records import sealed_record
+from ingest.sink.parse import BatchParser
+from ingest.sources.ndjson import read_ndjson
+from ingest.sources.oulad import read_oulad
+from ingest.sources.packed import lines_of
+from ingest.sources.report import ImportReport
+from pipelines.collect.simulation import APPEND_BATCH
+from pipelines.collect.store import IMPORTER, opened_store, rejecting
+from pipelines.console import progress
+from pipelines.workspace import Workspace
+from warehouse.errors import BadSource
+
+__all__ = ["already_told", "batches", "import_ndjson", "import_oulad", "import_xapi", "lines_in"]
+
+
+T = TypeVar("T")
+
+
+def _append(
+    log: EventLog, records: Iterable[NewRecord], advance: Callable[[int], None],
+    sealed: Callable[[list[NewRecord]], list[NewRecord]] = lambda batch: batch,
+) -> int:  # fmt: skip
+    written = 0
+    try:
+        for batch in batches(records):
+            written += len(log.append(sealed(batch)))
+            advance(len(batch))
+    except BadSource as error:
+        raise BadSource(f"{error}. {already_told(written, 'records')}") from error
+    return written
+
+
+def batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """A source's items by the batch of APPEND_BATCH; those before a BadSource that it raises come first."""
+    source = iter(items)
+    while True:
+        batch: list[T] = []
+        broken = None
+        try:
+            batch.extend(islice(source, APPEND_BATCH))
+        except BadSource as error:
+            broken = error
+        if batch:
+            yield batch
+        if broken is not None:
+            raise broken
+        if not batch:
+            return
+
+
+def already_told(count: int, what: str) -> str:
+    """What stands in the log of a file that could not be read to its end, and what to do."""
+    return f"{count:,} {what} from before that are in the log; give it again once it is whole: what is there already counts once"
+
+
+@contextmanager
+def sealing(workspace: Workspace) -> Iterator[Callable[[list[NewRecord]], list[NewRecord]]]:
+    """Seals the words in batches of records as they came; the vault is opened with the first record that has any."""
+    with closing(BatchParser()) as parser, workspace.sealing(create=True) as sealer:
+
+        def sealed(batch: list[NewRecord]) -> list[NewRecord]:
+            bare = parser.are_bare([record.value for record in batch], datetime.now(UTC))
+            return [
+                record if n in bare else record._replace(value=sealed_record(sealer, record.value))
+                for n, record in enumerate(batch)
+            ]
+
+        yield sealed
+
+
+@contextmanager
+def lines_in(file: Path) -> Iterator[Iterable[bytes]]:
+    """The lines of a file, unpacked where it is packed with gzip; of standard input for ``-``.
+
+    Raises:
+        BadSource: it cannot be read; while it is read, that it is cut off or damaged.
+    """
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = cast(BinaryIO, gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")  # noqa: SIM115
+    except OSError as error:
+        raise BadSource(f"{file} cannot be read: {error.strerror}") from error
+    with opened:
+        whole = io.BufferedReader(opened) if isinstance(opened, io.RawIOBase) else opened
+        yield lines_of(whole, file.name) if file.suffix == ".gz" else whole
+
+
+def _resolver(vault: Vault, prefix: str) -> Callable[[Iterable[str]], dict[str, str]]:
+    def resolve(accounts: Iterable[str]) -> dict[str, str]:
+        found = vault.resolve((prefix + account, {"account": account}) for account in accounts)
+        return {account.removeprefix(prefix): key for account, key in found.items()}
+
+    return resolve
+
+
+def import_ndjson(workspace: Workspace, file: Path) -> int:
+    """Append our own events; returns how many lines."""
+    with lines_in(file) as lines, progress() as bar:
+        task = bar.add_task(f"Import {file.name or 'standard input'}", total=None)
+        with sealing(workspace) as sealed:
+            return _append(workspace.log, read_ndjson(lines), lambda n: bar.advance(task, n), sealed)
+
+
+def import_oulad(workspace: Workspace, folder: Path) -> ImportReport:
+    """Append the Open University's dataset."""
+    report = ImportReport()
+    vault = workspace.vault(create=True)
+    with progress() as bar:
+        task = bar.add_task("Import the Open University's data", total=None)
+        _append(workspace.log, read_oulad(folder, _resolver(vault, "oulad:"), report), lambda n: bar.advance(task, n))
+    vault.close()
+    return report
+
+
+def import_xapi(workspace: Workspace, file: Path, programme_id: str, *, open_enrolments: bool) -> ImportReport:
+    """Append xAPI statements; unusable lines go to a file of the home that only its owner may read."""
+    report = ImportReport()
+    with lines_in(file) as lines, opened_store(workspace) as store, progress() as bar:
+        task = bar.add_task(f"Import {file.name}", total=None)
+        try:
+            load_statements(
+                store, programme_id, lines, IMPORTER, report, rejecting(workspace, file.name, store.people.sealer, programme_id), opens_enrolments=open_enrolments,
+                advance=lambda: bar.advance(task),
+            )  # fmt: skip
+        except BadSource as error:
+            raise BadSource(f"{error}. {already_told(report.rows['statements'], 'lines')}") from error
+    return report

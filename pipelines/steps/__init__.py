@@ -1,0 +1,1 @@
+"""The steps that commands and Dagster are made of, each with its progress shown."""

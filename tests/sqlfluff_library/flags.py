@@ -1,3 +1,0 @@
-"""Stands in for dbt's ``flags``: the models are linted as an update builds them."""
-
-FULL_REFRESH = False

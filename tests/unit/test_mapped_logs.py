@@ -1,0 +1,120 @@
+"""Logs of any platform that are tables, by a map of their columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from openpyxl import Workbook
+
+from ingest.sources.entries import LogEntry
+from ingest.sources.mapped import read_map, read_mapped
+from ingest.sources.report import ImportReport, SetAside
+from tests.unit.test_platform_logs import appended
+from warehouse.errors import BadConfiguration, BadSource
+
+MAP = """
+platform = "yanxiu"
+[account]
+home_page = "https://study.example.cn/"
+[columns]
+"学习时间" = "at"
+"账号" = "account"
+"行为" = "event"
+"课程编号" = "object"
+"时长" = "seconds"
+"得分" = "grade"
+"""
+ROWS = [
+    {"platform": "yanxiu", "event": "视频学习", "condition": "*", "learner": "", "counts_as": "video.watched"},
+    {"platform": "yanxiu", "event": "测验", "condition": "*", "learner": "", "counts_as": "assignment.graded"},
+]
+
+
+def read(file: Path, text: str = MAP) -> tuple[list[LogEntry], ImportReport]:
+    report = ImportReport()
+    aside = SetAside(report, lambda line, why: None)
+    entries = list(read_mapped(file, aside, read_map(text, "map.toml"), ZoneInfo("Asia/Shanghai")))
+    assert report.rows["lines"] == len(entries) + report.set_aside.total()
+    return entries, report
+
+
+def test_a_table_of_deeds_is_read_by_its_map_whatever_stands_above_it_and_beside_it(tmp_path: Path) -> None:
+    text = (
+        "2017年学习记录\n序号,姓名,账号,学习时间,行为,课程编号,时长,得分\n"
+        "1,王芳,7,2017/10/25 09:08,视频学习,c-1,1:02:03,\n2,王芳,7,2017-10-25 10:00:00,测验,t-1,,85.5\n"
+        "3,王芳,7,2017-10-25T10:00:00+00:00,视频学习,c-1,90000,\n4,李娜,,2017/10/25 09:08,视频学习,c-1,5,\n5,王芳,7,昨天,视频学习,c-1,5,\n"
+        "6,王芳,7,2017/10/26 09:08,签到,,,\n"
+    )
+    (tmp_path / "log.csv").write_bytes(text.encode("gb18030"))
+    entries, report = read(tmp_path / "log.csv")
+    assert report.set_aside == Counter({("lines", "says nobody"): 1, ("lines", "no such time"): 1})
+    assert {entry.account for entry in entries} == {
+        '{"account": {"homePage": "https://study.example.cn", "name": "7"}}'
+    }
+    known = [entry._replace(account="7") for entry in entries]
+    events, counts = appended(known, "yanxiu", rows=ROWS, enrolments={"Laccount007": ["enrolment-7"]})
+    video, test, endless, sign_in = events
+    assert (video["occurred_at"], video["payload"]["watched_s"]) == ("2017-10-25T01:08:00Z", 3723)
+    assert (test["payload"]["assignment_id"], test["payload"]["grade"]) == ("t-1", 85.5)
+    # More than a day in one row is no stretch that somebody watched.
+    assert (endless["payload"]["reason"], sign_in["payload"]["reason"]) == ("not_told", "not_named")
+    assert counts.uncounted == Counter({("视频学习", "not_told"): 1, ("签到", "not_named"): 1})
+    assert "王芳" not in str(events)
+
+
+def test_a_workbook_says_the_same_as_text_and_rows_that_are_alike_count_each(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["账号", "学习时间", "行为", "课程编号", "时长", "得分"])
+    for _ in range(2):
+        sheet.append([7, datetime(2017, 10, 25, 9, 8), "视频学习", "c-1", time(1, 2, 3), None])  # noqa: DTZ001 - as a spreadsheet has it
+    book.save(tmp_path / "log.xlsx")
+    (tmp_path / "log.tsv").write_text(
+        "账号\t学习时间\t行为\t课程编号\t时长\t得分\n" + "7\t2017-10-25 09:08:00\t视频学习\tc-1\t01:02:03\t\n" * 2,
+        encoding="utf-16",
+    )
+    workbook, _ = read(tmp_path / "log.xlsx")
+    assert workbook == read(tmp_path / "log.tsv")[0]
+    assert len({entry.identity for entry in workbook}) == 2
+
+
+def test_people_may_be_told_by_id_number_or_phone_as_rosters_do_and_one_event_may_be_said_for_all(
+    tmp_path: Path,
+) -> None:
+    text = 'platform = "p"\nevent = "study"\n[columns]\n"身份证号" = "id_number"\n"手机" = "phone"\n"时间" = "at"\n"分钟" = "minutes"\n'
+    (tmp_path / "log.csv").write_text(
+        "身份证号,手机,时间,分钟\n,13800000000,2017/10/25 9:08,1.5\nX1,,2017/10/25 9:08,2\n", encoding="utf-8"
+    )
+    entries, _ = read(tmp_path / "log.csv", text)
+    assert [(e.account, e.names, e.values) for e in entries] == [
+        ("mobile:13800000000", ("study",), {"seconds": 90}), ("id-number:X1", ("study",), {"seconds": 120})
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("platform = ", "no TOML"),
+        (MAP.replace("yanxiu", "Yan Xiu"), "platform is a name"),
+        (MAP.replace('"object"', '"thing"'), "'thing'; expected one of"),
+        (MAP.replace('"object"', '"seconds"'), "two are 'seconds'"),
+        (MAP.replace('"账号" = "account"', ""), "one has to be at"),
+        (MAP.replace('"行为" = "event"', ""), "the event is either"),
+        (f"colour = 1\n{MAP}", "colour means nothing"),
+        (f'dates = "dym"\n{MAP}', "dates is one of"),
+    ],
+)
+def test_a_map_that_says_too_little_or_what_means_nothing_is_refused(text: str, told: str) -> None:
+    with pytest.raises(BadConfiguration, match=told):
+        read_map(text, "map.toml")
+
+
+def test_a_file_without_the_columns_of_the_map_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("账号,时间\n7,2017/10/25\n", encoding="utf-8")
+    with pytest.raises(BadSource, match="no sheet with the columns"):
+        read(tmp_path / "log.csv")
