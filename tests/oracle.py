@@ -12,7 +12,7 @@ import json
 import tomllib
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -89,7 +89,7 @@ class Enrolment:
 
     @cached_property
     def added(self) -> dict[str, tuple[list[date], list[int]]]:
-        """Activity → the dates of its events, and how much they are with all before them, in thousandths."""
+        """Activity → the dates of its events, and how much they are with all before them, in millionths."""
         found: dict[str, tuple[list[date], list[int]]] = defaultdict(lambda: ([], [0]))
         for e in sorted(filter(_only_adds, self.events), key=attrgetter("on")):
             activity, amount = _added(e)
@@ -115,7 +115,7 @@ BREAKDOWNS: dict[str, tuple[str, ...]] = {
     },
 }
 Cell = tuple[str | None, ...]
-#: Activity → how many events, and how much in thousandths, of which all quantities are whole numbers.
+#: Activity → how many events, and how much in millionths, of which all quantities are whole numbers.
 Amounts = dict[str, tuple[int, int]]
 
 
@@ -209,7 +209,13 @@ class Oracle:
             if enrolment in learners and learner is not None and learner not in learners[enrolment]:
                 oracle.standing.set_aside += 1
             elif enrolment is None or enrolment in learners:
-                oracle.standing.counted += 1
+                if event.kind == "peer_review.submitted" and (
+                    event.payload["reviewed_enrolment_id"] == enrolment
+                    or event.payload["reviewed_enrolment_id"] not in learners
+                ):
+                    oracle.standing.set_aside += 1
+                else:
+                    oracle.standing.counted += 1
                 if enrolment is not None:
                     oracle.by_enrolment[enrolment].events.append(event)
             else:
@@ -299,7 +305,7 @@ class Oracle:
 
     def amounts_of(self, enrolment: str, day: date) -> dict[str, Fraction]:
         """Activity → how much of it an enrolment has at the end of a date."""
-        return {activity: Fraction(total, 1000) for activity, (_, total) in self._amounts(enrolment, day).items()}
+        return {activity: Fraction(total, _MILLION) for activity, (_, total) in self._amounts(enrolment, day).items()}
 
     def rules_on(self, day: date) -> Rules:
         """The definitions that apply to a date."""
@@ -307,11 +313,12 @@ class Oracle:
 
     def _amounts(self, enrolment: str, day: date) -> Amounts:
         if (enrolment, day) not in self._known:
-            self._known[enrolment, day] = self._added_up(self.by_enrolment[enrolment], day, self.rules_on(day))
+            self._known[enrolment, day] = self._added_up(
+                enrolment, self.by_enrolment[enrolment], day, self.rules_on(day)
+            )
         return self._known[enrolment, day]
 
-    @staticmethod
-    def _added_up(enrolment: Enrolment, day: date, rules: Rules) -> Amounts:
+    def _added_up(self, own: str, enrolment: Enrolment, day: date, rules: Rules) -> Amounts:
         found: Amounts = {}
         for activity, (days, sums) in enrolment.added.items():
             if count := bisect_right(days, day):
@@ -324,46 +331,60 @@ class Oracle:
         standing = [e for e in enrolment.others if e.stands(day)]
         decided: dict[tuple[str, str], list[tuple[Any, int]]] = defaultdict(list)
         published = {e.payload["post_id"] for e in standing if e.kind == "post.published"}
+        posts: dict[str, list[Event]] = defaultdict(list)
+        for e in sorted(enrolment.others, key=attrgetter("order")):
+            if e.kind.startswith("post."):
+                posts[e.payload["post_id"]].append(e)
+        once: dict[str, set[Any]] = defaultdict(set)
         for e in standing:
             p, kind = e.payload, e.kind
-            if kind in _ADDED:
+            if kind == "journal.published":
+                once["journal"].add(p["journal_id"])
+            elif kind == "peer_review.submitted":
+                if p["reviewed_enrolment_id"] in self.by_enrolment and p["reviewed_enrolment_id"] != own:
+                    once["peer_review"].add((p["assignment_id"], p["reviewed_enrolment_id"]))
+            elif kind in _ADDED:
                 add(*_added(e))
             match kind:
                 case "course.selected" | "course.deselected":
-                    decided["course_selected", p["course_id"]].append((e.order, 1000 * (kind == "course.selected")))
+                    decided["course_selected", p["course_id"]].append((e.order, _MILLION * (kind == "course.selected")))
                 case "post.published":
-                    value = 0 if p.get("is_effective") is False else 1000
-                    decided["effective_post", p["post_id"]].append(((0, *e.order), value))
+                    value = 0 if p.get("is_effective") is False else _MILLION
+                    decided["effective_post", p["post_id"]].append(((_published_again(posts, e), 0, *e.order), value))
                 case "post.judged" | "post.voided":
                     if p["post_id"] in published:
-                        value = 1000 * (kind == "post.judged" and p["is_effective"])
+                        value = _MILLION * (kind == "post.judged" and p["is_effective"])
                         rank = 1 if kind == "post.judged" else 2
-                        decided["effective_post", p["post_id"]].append(((rank, *e.order), value))
+                        decided["effective_post", p["post_id"]].append(
+                            ((_published_again(posts, e), rank, *e.order), value)
+                        )
                 case "assignment.graded":
                     if p["is_final"]:
-                        value = 1000 * (p["grade"] >= rules.pass_grade)
+                        value = _MILLION * (p["grade"] >= rules.pass_grade)
                         decided["assignment_passed", p["assignment_id"]].append((e.order, value))
                         weighted = Decimal(str(p["grade"])) * Decimal(str(p.get("weight_pct") or 0)) / 100
-                        decided["weighted_grade", p["assignment_id"]].append((e.order, _thousandths(weighted)))
+                        decided["weighted_grade", p["assignment_id"]].append((e.order, _millionths(weighted)))
                 case "practice.awarded":
-                    add("practice_awarded", 1000)
-                    decided["practice_points", ""].append((e.order, _thousandths(p["points"])))
+                    add("practice_awarded", _MILLION)
+                    decided["practice_points", ""].append((e.order, _millionths(p["points"])))
                 case "outcome.approved":
-                    decided["outcome_points", ""].append((e.order, _thousandths(p["points"])))
+                    decided["outcome_points", ""].append((e.order, _millionths(p["points"])))
                 case "outcome.rejected":
                     decided["outcome_points", ""].append((e.order, 0))
                 case "result.recorded":
-                    value = 1000 * (p["result"] in rules.passing)
+                    value = _MILLION * (p["result"] in rules.passing)
                     decided["result_passed", ""].append((e.order, value))
         for (activity, _), decisions in decided.items():
             add(activity, max(decisions)[1])
+        for activity, things in once.items():
+            found[activity] = (len(things), _MILLION * len(things))
         return found
 
     @staticmethod
     def _sum(names: str, measure: str, amounts: Amounts) -> Fraction:
         at = 0 if measure == "event_count" else 1
         total = sum(amounts[n][at] for n in names.split("|") if n in amounts)
-        return _exact(total, 1 if measure == "event_count" else 1000)
+        return _exact(total, 1 if measure == "event_count" else _MILLION)
 
     def _meets(self, indicator: dict[str, str], amounts: Amounts) -> bool:
         total = self._sum(indicator["activity"], indicator["measure"], amounts)
@@ -383,6 +404,20 @@ class Oracle:
         return all(points[stage] >= least for stage, least in needed.items())
 
 
+def _published_again(posts: Mapping[str, list[Event]], event: Event) -> int:
+    """How often the post had been withdrawn when it was published for the last time before an event, or by it."""
+    withdrawn = found = 0
+    for e in posts[event.payload["post_id"]]:
+        withdrawn += e.kind == "post.voided"
+        if e.kind == "post.published":
+            found = withdrawn
+        if e is event:
+            break
+    return found
+
+
+#: What counts once, however often it is told.
+_ONCE = {"journal.published", "peer_review.submitted"}
 #: What is added up, event by event → the activity that it adds to.
 _ADDED = {
     "session.started": "session", "video.watched": "video", "text.read": "text", "content.accessed": "content",
@@ -416,21 +451,21 @@ def _words(events: dict[str, Event]) -> dict[str, list[tuple[Raw, bool]]]:
 
 def _only_adds(e: Event) -> bool:
     # A diagnosis says the tier, too.
-    return e.kind in _ADDED and e.kind != "diagnostic.submitted" and not e.turns
+    return e.kind in _ADDED and e.kind != "diagnostic.submitted" and e.kind not in _ONCE and not e.turns
 
 
 def _added(e: Event) -> tuple[str, int]:
-    """The activity that an event adds to, and by how many thousandths: of seconds, of clicks, or of times."""
+    """The activity that an event adds to, and by how many millionths: of seconds, of clicks, or of times."""
     p = e.payload
     match e.kind:
         case "video.watched":
-            amount = _thousandths(p["watched_s"] if "watched_s" in p else p["seconds"])
+            amount = _millionths(p["watched_s"] if "watched_s" in p else p["seconds"])
         case "text.read":
-            amount = _thousandths(p["read_s"])
+            amount = _millionths(p["read_s"])
         case "content.accessed":
-            amount = 1000 * p["click_count"]
+            amount = _MILLION * p["click_count"]
         case _:
-            amount = 1000
+            amount = _MILLION
     return _ADDED[e.kind], amount
 
 
@@ -444,11 +479,12 @@ def _recorded(raw: Raw) -> datetime:
 
 
 _exact = cache(Fraction)
+_MILLION = 1_000_000
 
 
 @cache
-def _thousandths(value: float | Decimal) -> int:
-    return int(Decimal(str(value)).quantize(Decimal("0.001"), ROUND_HALF_UP).scaleb(3))
+def _millionths(value: float | Decimal) -> int:
+    return int(Decimal(str(value)).quantize(Decimal("0.000001"), ROUND_HALF_UP).scaleb(6))
 
 
 def _content(body: dict[str, Any]) -> str:

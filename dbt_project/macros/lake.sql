@@ -71,7 +71,7 @@ left join (
 {% macro columns_in_play() -%}
     {{ return([
         'event_id', 'event_type', 'occurred_at', 'recorded_at', 'occurred_on', 'programme_id', 'enrolment_id', 'log_partition',
-        'log_offset', 'course_id', 'duration_s', 'viewing', 'click_count', 'post_id', 'is_effective', 'assignment_id', 'grade', 'is_final',
+        'log_offset', 'course_id', 'duration_s', 'once_key', 'click_count', 'post_id', 'is_effective', 'assignment_id', 'grade', 'is_final',
         'points', 'weight_pct', 'details'
     ]) }}
 {%- endmacro %}

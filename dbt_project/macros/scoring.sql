@@ -1,11 +1,13 @@
-{#- The millionths of a point that a component's rule gives for what was achieved (thousandths of
+{#- The millionths of a point that a component's rule gives for what was achieved (millionths of
     the activity's unit). Weighted assessments are linear in the weighted grades. -#}
 {% macro component_micropoints(achieved) -%}
         case
-            when {{ scored('as_given') }} then least({{ achieved }}, max_thousandths) * 1000
+            when {{ scored('as_given') }} then least({{ achieved }}, max_micropoints)
             when {{ scored('from_the_target') }}
-                then case when {{ achieved }} >= target_thousandths then max_thousandths * 1000 else 0 end
-            else {{ rounded_quotient('max_thousandths * least(' ~ achieved ~ ', target_thousandths)', 'target_thousandths', 3) }}
+                then case when {{ achieved }} >= target_millionths then max_micropoints else 0 end
+            else cast({{ rounded_quotient(
+                wide('max_micropoints') ~ ' * least(' ~ achieved ~ ', target_millionths)', 'target_millionths', 0
+            ) }} as bigint)
         end
 {%- endmacro %}
 
@@ -21,7 +23,22 @@
     cast(cast({{ micropoints }} as decimal(18, 0)) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6))
 {%- endmacro %}
 
-{#- A number of a pack's file in thousandths. -#}
+{#- A number of a pack's file in millionths. -#}
+{% macro millionths(text) -%}
+    {{ in_millionths(text) }}
+{%- endmacro %}
+
+{#- An amount in millionths, which are whole numbers. DuckDB multiplies decimals of 18 digits in 18 digits. -#}
+{% macro in_millionths(amount) -%}
+    cast(cast({{ amount }} as decimal(24, 6)) * 1000000 as bigint)
+{%- endmacro %}
+
+{#- What nobody does on a day, though an attacker may send it: no sum of such days is to overflow. -#}
+{% macro within_reason(amount) -%}
+    greatest(least({{ amount }}, 100000000000), -100000000000)
+{%- endmacro %}
+
+{#- A share of a pack's file, in percent, in thousandths of a percent. -#}
 {% macro thousandths(text) -%}
     cast(round(cast({{ text }} as decimal(18, 3)) * 1000) as bigint)
 {%- endmacro %}

@@ -9,10 +9,14 @@
         'own_payload': said + [profile_iri() ~ ':extension:payload'],
         'own_source': said + [profile_iri() ~ ':extension:source'],
         'segments': result + ['extensions', 'https://w3id.org/xapi/video/extensions/played-segments'],
-        'viewing': said + ['https://w3id.org/xapi/video/extensions/session-id'],
+        'registration': ['statement', 'context', 'registration'],
+        'video_session': said + ['https://w3id.org/xapi/video/extensions/session-id'],
         'cmi5_session': said + ['https://w3id.org/xapi/cmi5/context/extensions/sessionid'],
         'duration': result + ['duration'],
-        'scaled': result + ['score', 'scaled']
+        'scaled': result + ['score', 'scaled'],
+        'raw': result + ['score', 'raw'],
+        'min': result + ['score', 'min'],
+        'max': result + ['score', 'max']
     }) }}
 {%- endmacro %}
 
@@ -40,7 +44,7 @@
         when event_type = 'xapi.statement_voided' then 'event.voided'
         when event_type <> 'xapi.statement_stored' then event_type
         when {{ is_own_statement() }} then substr({{ verb }}, {{ own | length + 1 }})
-        when {{ statement_part('segments') }} is not null and {{ verb }} in (
+        when {{ has_segments(statement_part('segments')) }} and {{ verb }} in (
             '{{ video }}played', '{{ video }}paused', '{{ video }}seeked', '{{ adl }}completed', '{{ adl }}terminated'
         ) then 'video.watched'
         when {{ statement_part('cmi5_session') }} is null then event_type
@@ -75,4 +79,51 @@
 {% macro told(name) -%}
     {%- set types = events_with(name) -%}
     case when not events.is_own{% if types %} or events.meant_type in ('{{ types | join("', '") }}'){% endif %} then events.body.{{ name }} end
+{%- endmacro %}
+
+{#- What counts once however often it is told. A video's played segments are those of its registration, whatever sessions it is played
+    in (xAPI Video Profile 1.0, played-segments); where none is told, those of the session, or of the video. A session of cmi5 begins and
+    ends once, though its unit and its LMS both say so. -#}
+{% macro once_key() -%}
+    case
+        when is_foreign and meant_type = 'video.watched' then concat_ws(
+            chr(31), {{ statement_part('object_id') }},
+            coalesce({{ statement_part('registration') }}, {{ statement_part('video_session') }}, '')
+        )
+        when is_foreign and meant_type in ('text.read', 'session.started') then {{ statement_part('cmi5_session') }}
+        when meant_type = 'journal.published' then {{ json_text('own_payload', 'journal_id') }}
+        when meant_type = 'peer_review.submitted' then concat_ws(
+            chr(31), {{ json_text('own_payload', 'assignment_id') }}, {{ json_text('own_payload', 'reviewed_enrolment_id') }}
+        )
+    end
+{%- endmacro %}
+
+{#- Whose work a review is about. -#}
+{% macro reviewed_enrolment(events) -%}
+    split_part({{ events }}.once_key, chr(31), 2)
+{%- endmacro %}
+
+{#- A judged unit's grade of 100: what it scaled itself; else where its raw score lies between its least and its most, rounded down so
+    that no rounding passes anybody; without either, passing is all of the points and failing none. -#}
+{% macro judged_grade() -%}
+    cast(greatest(0, least(100, coalesce(
+        100 * try_cast({{ number_text(statement_part('scaled')) }} as decimal(20, 17)),
+        {{ raw_grade(score_number('raw'), "coalesce(" ~ score_number('min') ~ ", 0)", score_number('max')) }},
+        case when {{ is_passed_verb() }} then 100 else 0 end
+    ))) as decimal(18, 15))
+{%- endmacro %}
+
+{% macro is_passed_verb() -%}{{ statement_part('verb_id') }} like '%/passed'{%- endmacro %}
+
+{#- A number of a statement's score; null where it is none, or too large to reckon with. -#}
+{% macro score_number(name) -%}
+    cast(try_cast({{ number_text(statement_part(name)) }} as decimal(18, 6)) as decimal(20, 6))
+{%- endmacro %}
+
+{% macro raw_grade(raw, least_score, most_score) -%}
+    case when {{ raw }} between {{ least_score }} and {{ most_score }} and {{ most_score }} > {{ least_score }} then
+        cast({{ whole_quotient(
+            wide(in_millionths(raw ~ ' - ' ~ least_score)) ~ ' * 100000000000000000', in_millionths(most_score ~ ' - ' ~ least_score)
+        ) }} as decimal(18, 0)) * cast(0.000000000000001 as decimal(16, 15))
+    end
 {%- endmacro %}

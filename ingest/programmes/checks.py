@@ -41,6 +41,9 @@ def check_settings(settings: Mapping[str, object]) -> Iterator[Problem]:
     grade = settings.get("assignment_pass_grade", 60)
     if not isinstance(grade, int | float) or not 0 < grade <= 100:
         yield problem("assignment_pass_grade", f"{grade!r}; expected a number above 0 and at most 100")
+    mastery = settings.get("unit_mastery", False)
+    if not isinstance(mastery, bool):
+        yield problem("unit_mastery", f"{mastery!r}; expected true or false")
 
 
 def check_tables(tables: Mapping[str, Table[Any]]) -> Iterator[Problem]:

@@ -75,7 +75,7 @@ class Definitions:
     def in_force(self, programme_id: str, on: date | None = None) -> Pack:
         """The pack in force on a local date; by default the newest.
 
-        Rules are dated: the tables of ``RULES``, the grade and the results that pass. Everything else (zone, dates, labels, places, courses,
+        Rules are dated: the tables of ``RULES``, the grade and the results that pass, and whether a unit's own word decides. Everything else (zone, dates, labels, places, courses,
         calendar, forms) belongs to the programme and not to a day: it is that of the newest pack, as in the warehouse.
 
         Raises:
@@ -88,7 +88,8 @@ class Definitions:
         if dated is newest:
             return found
         return replace(
-            found, assignment_pass_grade=dated.assignment_pass_grade, passing_results=dated.passing_results,
+            found, assignment_pass_grade=dated.assignment_pass_grade, unit_mastery=dated.unit_mastery,
+            passing_results=dated.passing_results,
             tables={**newest.tables, **{name: dated.tables[name] for name in RULES}},
         )  # fmt: skip
 

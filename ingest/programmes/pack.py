@@ -20,7 +20,7 @@ __all__ = ["CALLED", "SETTINGS_FILE", "Pack", "check_pack", "load_pack", "pack_p
 
 SETTINGS_FILE = "programme.toml"
 _SETTINGS = ("programme_id", "label_zh", "label_en", "timezone", "starts_on", "ends_on", "report_on")
-_MORE_SETTINGS = ("assignment_pass_grade", "passing_results", "labels")
+_MORE_SETTINGS = ("assignment_pass_grade", "unit_mastery", "passing_results", "labels")
 #: How a pack that does not say so calls its counties and subjects.
 CALLED = {"county_zh": "区县", "county_en": "County", "subject_zh": "学科", "subject_en": "Subject"}
 #: Files that a report prints and no model computes with: the words that events cannot know, and figures published by others.
@@ -40,6 +40,7 @@ class Pack:
     ends_on: date
     report_on: date
     assignment_pass_grade: float
+    unit_mastery: bool
     passing_results: tuple[str, ...]
     labels: Mapping[str, str]
     tables: Mapping[str, list[dict[str, str]]]
@@ -174,6 +175,7 @@ def read_pack(files: Mapping[str, bytes], path: Path, *, was_checked: bool = Fal
     return Pack(
         **{name: settings[name] for name in _SETTINGS},
         assignment_pass_grade=float(settings.get("assignment_pass_grade", 60)),
+        unit_mastery=settings.get("unit_mastery", False),
         passing_results=tuple(settings.get("passing_results", ())),
         labels=settings.get("labels", {}),
         tables={name: [cells for _, cells in table.cells] for name, table in tables.items()},

@@ -70,8 +70,9 @@ def reference_tables(
             "applies_to_on": pa.array([d.applies_to_on or _OPEN_END for _, d in every], pa.date32()),
             "digest": pa.array([d.pack.digest for _, d in every], pa.string()),
             "assignment_pass_grade": pa.array(
-                [Decimal(str(d.pack.assignment_pass_grade)) for _, d in every], pa.decimal128(9, 3)
+                [Decimal(str(d.pack.assignment_pass_grade)) for _, d in every], pa.decimal128(18, 15)
             ),
+            "unit_mastery": pa.array([d.pack.unit_mastery for _, d in every], pa.bool_()),
             "passing_results": pa.array(["|".join(d.pack.passing_results) for _, d in every], pa.string()),
         }
     )

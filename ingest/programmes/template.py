@@ -25,6 +25,8 @@ ends_on = {year}-06-30
 report_on = {year}-07-01
 # An assignment's final grade passes from here on (of 100).
 assignment_pass_grade = 60
+# Whether a cmi5 unit's own passed or failed decides, whatever its score is; otherwise the grade does.
+unit_mastery = false
 # Outcomes of result.recorded that pass; none where the score decides.
 passing_results = []
 

@@ -79,7 +79,7 @@ def played(segments: str) -> Decimal:
         start, _, end = segment.partition("[.]")
         if end.strip():
             total += max(Decimal(0), Decimal(end) - Decimal(start))
-    return min(total, Decimal(86_400)).quantize(Decimal("0.001"))
+    return min(total, Decimal(86_400)).quantize(Decimal("0.000001"))
 
 
 def watched(viewings: Mapping[tuple[str, str, str], list[tuple[datetime, Decimal]]]) -> Days:

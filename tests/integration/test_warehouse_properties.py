@@ -78,17 +78,22 @@ def random_programme(rng: random.Random, programme_id: str, *, enrolments: int =
         for _ in range(rng.randrange(0, 4)):
             add("session.started", {"enrolment_id": e, "device": "web"})
         for _ in range(rng.randrange(0, 5)):
-            s = rng.choice([0, 0.5, 333.333, 3600, 86_400])
+            s = rng.choice([0, 0.0004, 0.5, 333.333, 3600, 86_400])
             if rng.random() < 0.3:
                 add("video.watched", {"enrolment_id": e, "course_id": "k", "seconds": s})
             else:
                 add("video.watched", {"enrolment_id": e, "course_id": "k", "watched_s": s}, version=2)
         for _ in range(rng.randrange(0, 4)):
-            add("journal.published", {"enrolment_id": e, "journal_id": "j", "characters": 5})
+            add("journal.published", {"enrolment_id": e, "journal_id": rng.choice(["j", f"{e}-j"]), "characters": 5})
         for _ in range(rng.choice([0, 3, 12])):
             add(
                 "peer_review.submitted",
-                {"enrolment_id": e, "assignment_id": "a", "reviewed_enrolment_id": "e0", "score": 80},
+                {
+                    "enrolment_id": e,
+                    "assignment_id": rng.choice("abcd"),
+                    "reviewed_enrolment_id": f"e{rng.randrange(6)}",
+                    "score": 80,
+                },
             )
         for k in range(rng.choice([0, 2, 16])):
             add(
@@ -103,6 +108,9 @@ def random_programme(rng: random.Random, programme_id: str, *, enrolments: int =
                 )
             if rng.random() < 0.1:
                 add("post.voided", {"enrolment_id": e, "post_id": f"{e}-p{k}"}, staff=True)
+                if rng.random() < 0.5:
+                    again = {"post_id": f"{e}-p{k}", "workshop_id": "w", "kind": "post", "characters": 9}
+                    add("post.published", {"enrolment_id": e, **again})
         for tier in rng.sample(["basic", "intermediate", "advanced"], rng.choice([0, 0, 1, 2])):
             if rng.random() < 0.6:
                 add("diagnostic.submitted", {"enrolment_id": e, "answers": ["A"], "score": 50, "tier": tier})
@@ -121,17 +129,17 @@ def random_programme(rng: random.Random, programme_id: str, *, enrolments: int =
             grade = {
                 "enrolment_id": e,
                 "assignment_id": rng.choice("ab"),
-                "grade": rng.choice([30, 59.5, 60, 90]),
+                "grade": rng.choice([30, 59.5, 59.9996, 59.99999999999999, 60, 90]),
                 "is_final": rng.random() < 0.7,
-                "weight_pct": rng.choice([None, 7.5, 33.333]),
+                "weight_pct": rng.choice([None, 7.5, 33.333, 33.333333]),
             }
             add("assignment.graded", grade, staff=True)
         for _ in range(rng.randrange(0, 3)):
-            add("practice.awarded", {"enrolment_id": e, "points": rng.choice([3, 12, 20, 25])}, staff=True)
+            add("practice.awarded", {"enrolment_id": e, "points": rng.choice([3, 12, 12.0005, 20, 25])}, staff=True)
         for _ in range(rng.randrange(0, 3)):
             add(
                 "outcome.approved",
-                {"enrolment_id": e, "document_id": "d", "points": rng.choice([4, 12, 20])},
+                {"enrolment_id": e, "document_id": "d", "points": rng.choice([4, 11.9999995, 12, 20])},
                 staff=True,
             )
         if rng.random() < 0.3:

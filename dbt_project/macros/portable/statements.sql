@@ -47,14 +47,21 @@
     ), 1000000), -1000000) as decimal(18, 6)) end
 {%- endmacro %}
 
+{#- Whether a text is one of played-segments: empty, or with a segment that begins at a number. What is none is no viewing. -#}
+{% macro has_segments(text) -%}
+    coalesce(trim({{ text }}) = '' or (
+        {{ text }} like '%[.]%' and {{ number_text("replace(split_part(" ~ text ~ ", '[.]', 1), ',', '.')") }} is not null
+    ), false)
+{%- endmacro %}
+
 {#- Seconds played by the xAPI Video Profile's played-segments (0[.]12.5[,]40[.]60). A segment without an end is still
-    playing and counts nothing yet; what was played twice counts twice, what is no number nothing. -#}
+    playing and counts nothing yet; what was played twice counts twice, what is no number nothing. Some players write a decimal comma. -#}
 {% macro played_seconds(segments) -%}{{ adapter.dispatch('played_seconds')(segments) }}{%- endmacro %}
 {% macro duckdb__played_seconds(segments) -%}
     list_reduce(
         list_transform(
             list_filter(string_split({{ segments }}, '[,]'), lambda part: trim(split_part(part, '[.]', 2)) <> ''),
-            lambda part: greatest(0, {{ bounded_number("split_part(part, '[.]', 2)") }} - {{ bounded_number("split_part(part, '[.]', 1)") }})
+            lambda part: greatest(0, {{ bounded_number("replace(split_part(part, '[.]', 2), ',', '.')") }} - {{ bounded_number("replace(split_part(part, '[.]', 1), ',', '.')") }})
         ),
         lambda a, b: a + b, cast(0 as decimal(19, 6))
     )
@@ -63,7 +70,7 @@
     aggregate(
         transform(
             filter(split(replace({{ segments }}, '[,]', chr(30)), chr(30)), part -> trim(split_part(part, '[.]', 2)) <> ''),
-            part -> greatest(0, {{ bounded_number("split_part(part, '[.]', 2)") }} - {{ bounded_number("split_part(part, '[.]', 1)") }})
+            part -> greatest(0, {{ bounded_number("replace(split_part(part, '[.]', 2), ',', '.')") }} - {{ bounded_number("replace(split_part(part, '[.]', 1), ',', '.')") }})
         ),
         cast(0 as decimal(38, 6)), (a, b) -> cast(a + b as decimal(38, 6))
     )

@@ -13,6 +13,11 @@
 {% macro duckdb__fingerprint(columns) -%}hash({{ columns | join(', ') }}){%- endmacro %}
 {% macro spark__fingerprint(columns) -%}xxhash64({{ columns | join(', ') }}){%- endmacro %}
 
+{#- A whole number with room for products that 64 bits have not. -#}
+{% macro wide(number) -%}{{ adapter.dispatch('wide')(number) }}{%- endmacro %}
+{% macro duckdb__wide(number) -%}cast({{ number }} as hugeint){%- endmacro %}
+{% macro spark__wide(number) -%}cast({{ number }} as decimal(20, 0)){%- endmacro %}
+
 {#- numerator ÷ denominator of two non-negative whole numbers in units of 10^-decimals, half up, in
     whole numbers throughout: no binary fraction ever decides a rate. Null for an empty denominator. -#}
 {% macro rounded_quotient(numerator, denominator, decimals) -%}

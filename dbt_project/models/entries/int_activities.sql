@@ -15,10 +15,10 @@ select
     end as activity,
     case
         when event_type in ('video.watched', 'text.read') then duration_s
-        when event_type = 'content.accessed' then cast(click_count as decimal(18, 3))
-        else cast(1 as decimal(18, 3))
+        when event_type = 'content.accessed' then cast(click_count as decimal(18, 6))
+        else cast(1 as decimal(18, 6))
     end as quantity
 from {{ ref('int_events_in_play') }}
 where event_type in ('{{ activities | join("', '") }}')
-    -- What was played so far in a session does not add up: int_viewing_entries has what is new.
-    and viewing is null
+    -- What is told again does not add up: int_once_entries has what is new.
+    and once_key is null

@@ -14,7 +14,7 @@ select
     greatest(activities.occurred_on, voids.changed_on),
     activities.activity,
     voids.change,
-    cast(voids.change * activities.quantity as decimal(18, 3))
+    cast(voids.change * activities.quantity as decimal(18, 6))
 from {{ ref('int_activities') }} as activities
 inner join {{ void_changes_of('activities') }}
 union all
@@ -22,4 +22,4 @@ select programme_id, enrolment_id, entry_on, activity, event_count, quantity
 from {{ ref('int_decision_entries') }}
 union all
 select programme_id, enrolment_id, entry_on, activity, event_count, quantity
-from {{ ref('int_viewing_entries') }}
+from {{ ref('int_once_entries') }}

@@ -21,7 +21,7 @@ regraded as (
     select programme_id
     from definitions
     group by programme_id
-    having count(distinct assignment_pass_grade) > 1 or count(distinct passing_results) > 1
+    having count(distinct assignment_pass_grade) > 1 or count(distinct passing_results) > 1 or count(distinct unit_mastery) > 1
 ),
 
 posts as (
@@ -53,7 +53,12 @@ decisions as (
         events.programme_id, events.enrolment_id, 'assignment_passed', events.assignment_id, events.event_id,
         greatest(events.occurred_on, definitions.applies_from_on), events.occurred_at, events.recorded_at,
         events.log_partition, events.log_offset,
-        case when events.grade >= definitions.assignment_pass_grade then 1 else 0 end,
+        case
+            when definitions.unit_mastery and {{ json_text('events.details', 'has_passed') }} is not null
+                then case when {{ json_text('events.details', 'has_passed') }} = 'true' then 1 else 0 end
+            when events.grade >= definitions.assignment_pass_grade then 1
+            else 0
+        end,
         0, definitions.version
     from events
     inner join definitions
@@ -64,9 +69,7 @@ decisions as (
     select
         programme_id, enrolment_id, 'weighted_grade', assignment_id, event_id,
         occurred_on, occurred_at, recorded_at, log_partition, log_offset,
-        cast({{ rounded_quotient(
-            'cast(grade * 1000 as bigint) * cast(coalesce(weight_pct, 0) * 1000 as bigint)', '100000', 0
-        ) }} as decimal(18, 0)) * cast(0.001 as decimal(4, 3)), 0, 0
+        cast(grade * coalesce(weight_pct, 0) * cast(0.01 as decimal(3, 2)) as decimal(18, 6)), 0, 0
     from events
     where event_type = 'assignment.graded' and is_final
     union all
@@ -137,13 +140,29 @@ contested_decisions as (
         decisions.programme_id, decisions.enrolment_id, decisions.activity, decisions.thing,
         decisions.occurred_at, decisions.recorded_at, decisions.log_partition, decisions.log_offset,
         decisions.value, decisions.precedence, decisions.definition_version,
+        -- A post that is published anew after it was withdrawn is judged anew.
+        coalesce(max(case when decisions.precedence = 0 then decisions.withdrawn_count end) over deciding, 0) as publication_number,
         {{ stands_from('decisions.decided_on') }} as decided_on,
         {{ stands_to('decisions.decided_on') }} as voided_on
-    from decisions
-    inner join contested
-        on decisions.programme_id = contested.programme_id and decisions.enrolment_id = contested.enrolment_id
-            and decisions.activity = contested.activity and decisions.thing = contested.thing
+    from (
+        select
+            decisions.*,
+            sum(case when decisions.precedence = 2 then 1 else 0 end) over (
+                partition by decisions.programme_id, decisions.enrolment_id, decisions.activity, decisions.thing
+                order by decisions.occurred_at, decisions.recorded_at, decisions.log_partition, decisions.log_offset
+                rows unbounded preceding
+            ) as withdrawn_count
+        from decisions
+        inner join contested
+            on decisions.programme_id = contested.programme_id and decisions.enrolment_id = contested.enrolment_id
+                and decisions.activity = contested.activity and decisions.thing = contested.thing
+    ) as decisions
     left join {{ standing_of('decisions') }}
+    window deciding as (
+        partition by decisions.programme_id, decisions.enrolment_id, decisions.activity, decisions.thing
+        order by decisions.occurred_at, decisions.recorded_at, decisions.log_partition, decisions.log_offset
+        rows unbounded preceding
+    )
 ),
 
 contested_days as (
@@ -157,7 +176,7 @@ contested_states as (
         days.programme_id, days.enrolment_id, days.activity, days.thing, days.day_on,
         -- With its publication voided, a post's judgements count for nothing.
         case when min(d.precedence) = 0 then {{ last_by('d.value', [
-            'd.precedence', 'd.occurred_at', 'd.recorded_at', 'd.log_partition', 'd.log_offset', 'd.definition_version'
+            'd.publication_number', 'd.precedence', 'd.occurred_at', 'd.recorded_at', 'd.log_partition', 'd.log_offset', 'd.definition_version'
         ]) }} else 0 end as value
     from contested_days as days
     left join contested_decisions as d
@@ -176,8 +195,8 @@ contested_changes as (
     from contested_states
 )
 
-select programme_id, enrolment_id, entry_on, activity, 1 as event_count, cast(quantity as decimal(18, 3)) as quantity
+select programme_id, enrolment_id, entry_on, activity, 1 as event_count, cast(quantity as decimal(18, 6)) as quantity
 from plain_changes
 union all
-select programme_id, enrolment_id, entry_on, activity, 0, cast(quantity as decimal(18, 3))
+select programme_id, enrolment_id, entry_on, activity, 0, cast(quantity as decimal(18, 6))
 from contested_changes

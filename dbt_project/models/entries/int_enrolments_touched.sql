@@ -44,9 +44,22 @@ voided as (
     select events.programme_id, events.enrolment_id
     from {{ ref('stg_lake__events') }} as events
     inner join voids on events.programme_id = voids.programme_id and events.event_id = voids.voided_event_id
+),
+
+-- A review of somebody's work counts once its author's enrolment is there.
+reviewers as (
+    select events.programme_id, events.enrolment_id
+    from {{ ref('stg_lake__events') }} as events
+    inner join (
+        select distinct programme_id, enrolment_id from involved where event_type = 'enrolment.opened'
+    ) as opened
+        on events.programme_id = opened.programme_id and {{ reviewed_enrolment('events') }} = opened.enrolment_id
+    where events.event_type = 'peer_review.submitted'
 )
 
 select programme_id, enrolment_id, true as is_gathered from involved where enrolment_id is not null
+union
+select programme_id, enrolment_id, true from reviewers where enrolment_id is not null
 union
 select programme_id, enrolment_id, true from voided where enrolment_id is not null
 {%- else %}

@@ -1,8 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='append') }}
 {%- set fields = {
     'course_id': 'VARCHAR', 'seconds': 'DOUBLE', 'watched_s': 'DOUBLE', 'read_s': 'DOUBLE', 'click_count': 'BIGINT',
-    'post_id': 'VARCHAR', 'is_effective': 'BOOLEAN', 'assignment_id': 'VARCHAR', 'grade': 'DOUBLE',
-    'is_final': 'BOOLEAN', 'points': 'DOUBLE', 'weight_pct': 'DOUBLE'
+    'post_id': 'VARCHAR', 'is_effective': 'BOOLEAN', 'assignment_id': 'VARCHAR', 'grade': 'VARCHAR',
+    'is_final': 'BOOLEAN', 'points': 'VARCHAR', 'weight_pct': 'VARCHAR'
 } %}
 {%- set zones = programme_time_zones() %}
 
@@ -40,28 +40,17 @@ opened as (
     from meant
 ),
 
--- What other profiles say, in our terms. A session of a video tells each time all that was played in it so far.
+-- What other profiles say, in our terms. Numbers are kept as they were sent; reports round where they print.
 translated as (
     select
         *,
         case when is_foreign and meant_type in ('video.watched', 'text.read') then
             least(cast(coalesce(
                 {{ played_seconds(statement_part('segments')) }}, {{ duration_seconds(statement_part('duration')) }}
-            ) as decimal(18, 3)), 86400)
+            ) as decimal(18, 6)), 86400)
         end as foreign_s,
-        case when is_foreign and meant_type = 'video.watched' then
-            concat_ws(
-                chr(31), {{ statement_part('object_id') }},
-                coalesce({{ statement_part('viewing') }}, {{ statement_part('statement_id') }})
-            )
-        end as viewing,
-        -- Without a score, passing is all of the points and failing none.
-        case when is_foreign and meant_type = 'assignment.graded' then
-            greatest(0, 100 * coalesce(
-                try_cast({{ number_text(statement_part('scaled')) }} as decimal(9, 6)),
-                case when {{ statement_part('verb_id') }} like '%/passed' then 1 else 0 end
-            ))
-        end as foreign_grade,
+        {{ once_key() }} as once_key,
+        case when is_foreign and meant_type = 'assignment.graded' then {{ judged_grade() }} end as foreign_grade,
         case when is_foreign then substr({{ statement_part('object_id') }}, 1, 200) end as foreign_thing
     from opened
 )
@@ -85,18 +74,18 @@ select
     coalesce(
         {{ told('course_id') }}, case when events.meant_type in ('video.watched', 'text.read') then events.foreign_thing end
     ) as course_id,
-    cast(coalesce({{ told('watched_s') }}, {{ told('read_s') }}, {{ told('seconds') }}, events.foreign_s) as decimal(18, 3)) as duration_s,
-    events.viewing,
+    cast(coalesce({{ told('watched_s') }}, {{ told('read_s') }}, {{ told('seconds') }}, events.foreign_s) as decimal(18, 6)) as duration_s,
+    events.once_key,
     {{ told('click_count') }} as click_count,
     {{ told('post_id') }} as post_id,
     {{ told('is_effective') }} as is_effective,
     coalesce(
         {{ told('assignment_id') }}, case when events.meant_type = 'assignment.graded' then events.foreign_thing end
     ) as assignment_id,
-    cast(coalesce({{ told('grade') }}, events.foreign_grade) as decimal(9, 3)) as grade,
+    coalesce(cast({{ told('grade') }} as decimal(18, 15)), events.foreign_grade) as grade,
     coalesce({{ told('is_final') }}, case when events.foreign_grade is not null then true end) as is_final,
-    cast({{ told('points') }} as decimal(9, 3)) as points,
-    cast({{ told('weight_pct') }} as decimal(9, 3)) as weight_pct,
+    cast({{ told('points') }} as decimal(18, 6)) as points,
+    cast({{ told('weight_pct') }} as decimal(9, 6)) as weight_pct,
     case
         when events.event_type = 'xapi.statement_voided' then
             {{ json_object_text({'voided_event_id': json_text('events.payload', 'statement_id')}) }}
@@ -106,6 +95,7 @@ select
             'group.named', 'platform.event_recorded'
         ) then events.own_payload
         when events.meant_type = 'post.published' and events.staff_key is not null then events.own_payload
+        when events.foreign_grade is not null then {{ json_object_text({'has_passed': 'case when ' ~ is_passed_verb() ~ " then 'true' else 'false' end"}) }}
         when events.meant_type = 'xapi.statement_stored' then {{ json_object_text({'verb_id': statement_part('verb_id')}) }}
     end as details,
     {{ fingerprint([

@@ -1,5 +1,5 @@
 -- Why a record does not count. Whoever reads the lake asks here which of its records stand behind a figure. Those of another learner
--- are looked for among the events only where there are any.
+-- are looked for among the events only where there are any; a review of one's own work, or of nobody's, is no review.
 
 select
     programme_id,
@@ -20,3 +20,6 @@ inner join {{ ref('int_foreign_learners') }} as foreigners
         and events.learner_key = foreigners.learner_key
 {{ without_extras('events') }}
 where extras.log_offset is null
+union all
+select programme_id, {{ event_text('event_id') }}, reason, log_partition, log_offset
+from {{ ref('int_reviews_set_aside') }}

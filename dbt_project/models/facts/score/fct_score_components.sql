@@ -18,9 +18,9 @@ rules as (
     select
         rules.programme_id, rules.version, rules.stage, rules.component, rules.scoring, rules.activity, rules.measure,
         rules.applies_from_on, rules.applies_to_on,
-        {{ thousandths('rules.max_points') }} as max_thousandths,
-        {{ thousandths('rules.unit_size') }} as unit_thousandths,
-        cast(round(cast(rules.unit_size as decimal(18, 3)) * cast(rules.target as decimal(18, 3)) * 1000) as bigint) as target_thousandths,
+        {{ millionths('rules.max_points') }} as max_micropoints,
+        {{ millionths('rules.unit_size') }} as unit_millionths,
+        {{ in_millionths('cast(rules.unit_size as decimal(19, 6)) * cast(rules.target as decimal(18, 6))') }} as target_millionths,
         row_number() over (order by rules.programme_id, rules.version, rules.stage, rules.component) as rule_number
     from {{ defined('assessment_rules') }} as rules
 ),
@@ -36,7 +36,7 @@ amounts as (
         rule_activities.rule_number,
         greatest(days.local_on, enrolments.first_opened_on) as local_on,
         case rule_activities.measure
-            when 'event_count' then cast(days.event_count as decimal(18, 3))
+            when 'event_count' then cast(days.event_count as decimal(18, 6))
             else days.quantity
         end as amount
     from {{ ref('fct_enrolment_days') }} as days
@@ -46,13 +46,13 @@ amounts as (
         on days.programme_id = enrolments.programme_id and days.enrolment_id = enrolments.enrolment_id
     where rule_activities.measure = 'event_count' or days.quantity <> 0
     union all
-    select enrolments.enrolment_number, rules.rule_number, enrolments.first_opened_on, cast(0 as decimal(18, 3))
+    select enrolments.enrolment_number, rules.rule_number, enrolments.first_opened_on, cast(0 as decimal(18, 6))
     from enrolments
     inner join rules on enrolments.programme_id = rules.programme_id
 ),
 
 sums as (
-    select enrolment_number, rule_number, local_on, cast(sum(amount) * 1000 as bigint) as amount
+    select enrolment_number, rule_number, local_on, {{ in_millionths('sum(amount)') }} as amount
     from amounts
     group by enrolment_number, rule_number, local_on
 ),
@@ -63,9 +63,9 @@ totals as (
         coalesce(
             lead(local_on) over (partition by enrolment_number, rule_number order by local_on), {{ open_end() }}
         ) as next_on,
-        cast(sum(amount) over (
+        cast(least(sum(amount) over (
             partition by enrolment_number, rule_number order by local_on rows unbounded preceding
-        ) as bigint) as total
+        ), 1000000000000000000) as bigint) as total
     from sums
 ),
 
@@ -95,16 +95,16 @@ select
     scored.component,
     scored.valid_from_on,
     scored.valid_to_on,
-    cast(cast(scored.achieved as decimal(18, 0)) * cast(0.001 as decimal(4, 3)) as decimal(18, 3)) as achieved,
-    cast(cast(scored.target_thousandths as decimal(18, 0)) * cast(0.001 as decimal(4, 3)) as decimal(18, 3)) as target,
+    {{ points('scored.achieved') }} as achieved,
+    {{ points('scored.target_millionths') }} as target,
     {{ points('scored.micropoints') }} as points,
-    cast(cast(scored.max_thousandths as decimal(18, 0)) * cast(0.001 as decimal(4, 3)) as decimal(18, 3)) as max_points,
-    {{ points('scored.max_thousandths * 1000 - scored.micropoints') }} as missing_points,
+    {{ points('scored.max_micropoints') }} as max_points,
+    {{ points('scored.max_micropoints - scored.micropoints') }} as missing_points,
     case
         when {{ scored('as_given', 'scored.') }}
-            then {{ quotient_up('greatest(0, scored.max_thousandths - scored.achieved)', 'scored.unit_thousandths') }}
-        else {{ quotient_up('greatest(0, scored.target_thousandths - scored.achieved)', 'scored.unit_thousandths') }}
+            then {{ quotient_up('greatest(0, scored.max_micropoints - scored.achieved)', 'scored.unit_millionths') }}
+        else {{ quotient_up('greatest(0, scored.target_millionths - scored.achieved)', 'scored.unit_millionths') }}
     end as todo_count,
-    {{ scored('as_given', 'scored.') }} and scored.achieved > scored.max_thousandths as is_clipped
+    {{ scored('as_given', 'scored.') }} and scored.achieved > scored.max_micropoints as is_clipped
 from scored
 inner join enrolments on scored.enrolment_number = enrolments.enrolment_number

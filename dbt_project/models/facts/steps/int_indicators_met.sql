@@ -17,7 +17,7 @@ with enrolments as (
 rules as (
     select
         indicators.programme_id, indicators.version, indicators.indicator, indicators.activity, indicators.measure,
-        indicators.operator, {{ thousandths('indicators.threshold') }} as threshold,
+        indicators.operator, {{ millionths('indicators.threshold') }} as threshold,
         indicators.applies_from_on, indicators.applies_to_on,
         row_number() over (order by indicators.programme_id, indicators.version, indicators.indicator) as rule_number
     from {{ defined('indicators') }} as indicators
@@ -35,8 +35,8 @@ sums as (
         rule_activities.rule_number,
         days.local_on,
         cast(sum(case rule_activities.measure
-            when 'event_count' then days.event_count * 1000
-            else cast(days.quantity * 1000 as bigint)
+            when 'event_count' then days.event_count * 1000000
+            else {{ in_millionths('days.quantity') }}
         end) as bigint) as amount
     from {{ ref('fct_enrolment_days') }} as days
     inner join rule_activities

@@ -39,7 +39,9 @@ dates as (
 
 -- Those who take part and have not passed.
 learning as (
-    select dates.*, enrolments.enrolment_id, coalesce(enrolments.county_id, '') as county_id, opened.opened_on
+    select dates.*, enrolments.enrolment_id, coalesce(enrolments.county_id, '') as county_id,
+        -- Nobody is away from a programme that has not begun.
+        greatest(opened.opened_on, coalesce(programmes.starts_on, opened.opened_on)) as opened_on
     from dates
     inner join {{ ref('dim_enrolments') }} as enrolments
         on dates.programme_id = enrolments.programme_id and {{ holds_on('enrolments', 'dates.as_of_on') }}
@@ -53,6 +55,7 @@ learning as (
         group by programme_id, enrolment_id
     ) as opened
         on dates.programme_id = opened.programme_id and enrolments.enrolment_id = opened.enrolment_id
+    left join {{ source('reference', 'programmes') }} as programmes on dates.programme_id = programmes.programme_id
     where enrolments.is_participating and not cards.has_passed
 ),
 
@@ -82,7 +85,7 @@ looked_at as (
     select
         learning.*,
         {{ days_between('greatest(learning.opened_on, coalesce(done.last_on, learning.opened_on))', 'learning.as_of_on') }} as idle_days,
-        cast(coalesce(done.week_quantity, 0) as decimal(18, 3)) as week_quantity,
+        cast(coalesce(done.week_quantity, 0) as decimal(38, 6)) as week_quantity,
         coalesce(done.post_count, 0) as post_count,
         coalesce(done.effective_count, 0) as effective_count,
         spells.enrolment_id is not null as has_studied_enough

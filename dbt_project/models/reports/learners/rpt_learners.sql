@@ -64,7 +64,7 @@ select
     {%- for c in placed + (reached | list) %}
     reaching.{{ c }},
     {%- endfor %}
-    cast(coalesce(done.study_s, 0) as decimal(18, 3)) as study_s,
+    cast(coalesce(done.study_s, 0) as decimal(38, 6)) as study_s,
     {%- for column in ['effective_post_count', 'featured_count'] + (counted.values() | list) %}
     cast(coalesce(done.{{ column }}, 0) as bigint) as {{ column }},
     {%- endfor %}

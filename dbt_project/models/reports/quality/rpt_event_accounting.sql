@@ -33,17 +33,24 @@ placed as (
 
 singled as (
     select *, accepted_count - repeat_count - conflict_count as first_count from placed
+),
+
+reviews as (
+    select programme_id, source, count(*) as set_aside_count
+    from {{ ref('int_reviews_set_aside') }}
+    group by programme_id, source
 )
 
 select
-    programme_id,
-    source,
+    singled.programme_id,
+    singled.source,
     cast(sum(accepted_count) as bigint) as accepted_count,
-    cast(sum(case when is_waiting or is_set_aside then 0 else first_count end) as bigint) as counted_count,
+    cast(sum(case when is_waiting or is_set_aside then 0 else first_count end) - coalesce(max(reviews.set_aside_count), 0) as bigint) as counted_count,
     cast(sum(repeat_count) as bigint) as repeat_count,
     cast(sum(conflict_count) as bigint) as conflict_count,
     cast(sum(case when is_waiting then first_count else 0 end) as bigint) as waiting_count,
-    cast(sum(case when is_set_aside then first_count else 0 end) as bigint) as set_aside_count,
+    cast(sum(case when is_set_aside then first_count else 0 end) + coalesce(max(reviews.set_aside_count), 0) as bigint) as set_aside_count,
     max(last_recorded_at) as last_recorded_at
 from singled
-group by programme_id, source
+left join reviews on singled.programme_id = reviews.programme_id and singled.source = reviews.source
+group by singled.programme_id, singled.source
