@@ -81,7 +81,7 @@ def test_every_model_and_column_is_documented(private: Path) -> None:
 
 
 #: Accounts of entries, of which several may say the same.
-ACCOUNTS = {"int_activity_entries", "int_viewing_entries", "int_decision_entries", "int_staff_entries"}
+ACCOUNTS = {"int_activity_entries", "int_once_entries", "int_decision_entries", "int_staff_entries"}
 
 
 def test_every_model_has_its_keys(private: Path, tmp_path: Path) -> None:

@@ -308,11 +308,18 @@ def home(folder: Path) -> Workspace:
     return Workspace(Settings.from_environment({"XUEQING_HOME": str(folder)}))
 
 
+def voided_once(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without voids of voids, and second ones: which of them came last is for the log to say, and another log has another order."""
+    voids = {e["event_id"]: e["payload"]["voided_event_id"] for e in events if e["event_type"] == "event.voided"}
+    first = {target: void for void, target in reversed(voids.items()) if target not in voids}
+    return [e for e in events if e["event_id"] not in voids or first.get(voids[e["event_id"]]) == e["event_id"]]
+
+
 @pytest.mark.slow
 def test_exported_as_statements_and_fed_back_the_events_give_the_same_marts(tmp_path: Path, pack: Pack) -> None:
     rng = random.Random(7)
     names = [f"programme-{n}" for n in range(4)]
-    events = [e for name in names for e in random_programme(rng, name)]
+    events = [e for name in names for e in voided_once(random_programme(rng, name))]
     reference = reference_tables(packs_like(pack, names))
 
     def built(workspace: Workspace) -> dict[str, list[tuple[object, ...]]]:
