@@ -13,6 +13,25 @@
     concat_ws(chr(31), {{ of }}.programme_id{% for d in placement_dimensions() %}, coalesce({{ of }}.{{ d }}, chr(30)){% endfor %})
 {%- endmacro %}
 
+{#- The dimensions whose values a pack lists, so that a table has a row of each, by the list. -#}
+{% macro listed_dimensions() -%}
+    {{ return({'counties': 'county_id', 'subjects': 'subject_id'}) }}
+{%- endmacro %}
+
+{#- To select from: the cells of the counties and subjects that packs list. -#}
+{% macro listed_cells() -%}
+(
+    {%- for table, column in listed_dimensions().items() %}
+    select distinct cells.programme_id, cells.cell_number
+    from {{ ref('int_cells') }} as cells
+    inner join {{ source('reference', table) }} as listed
+        on cells.programme_id = listed.programme_id and cells.breakdown = '{{ column.removesuffix('_id') }}'
+            and cells.cell_id = {{ id_part('listed.' ~ column) }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+)
+{%- endmacro %}
+
 {#- What a breakdown makes of a dimension: its value where the breakdown has it. -#}
 {% macro broken_down(dimension) -%}
     case when {{ in_list("'" ~ dimension ~ "'", 'breakdowns.dimensions') }} then places.{{ dimension }} end

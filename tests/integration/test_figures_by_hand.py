@@ -314,6 +314,27 @@ def test_nobody_is_away_from_a_programme_that_has_not_begun(told: Told) -> None:
     assert found == [("early", date(2017, 10, 30)), ("late", date(2017, 11, 6))]
 
 
+def test_a_county_and_a_subject_with_nobody_are_rows_of_every_table(told: Told) -> None:
+    tables = find_packs(None)[PACK].tables
+    counties, subjects = {r["county_id"] for r in tables["counties"]}, {r["subject_id"] for r in tables["subjects"]}
+    (first,) = told.con.execute("select min(as_of_on) from dim_dates where programme_id = ?", [USUAL]).fetchone() or (
+        None,
+    )
+    for breakdown, column, listed in (("county", "county_id", counties), ("subject", "subject_id", subjects)):
+        for table, counted in (("rpt_status", "participating_count"), ("rpt_indicators", "denominator_count")):
+            rows = told.con.execute(
+                f"select {column}, max({counted}) from {table} join dim_cells using (programme_id, breakdown, cell_id)"
+                f" where programme_id = ? and breakdown = ? and as_of_on = ? and dim_cells.{column} is not null group by 1"
+                if table == "rpt_status" else
+                f"select {column}, max({counted}) from {table} where programme_id = ? and breakdown = ? and as_of_on = ?"
+                f" and {column} is not null group by 1",
+                [USUAL, breakdown, first],
+            ).fetchall()  # fmt: skip
+            assert {name for name, _ in rows} == listed, table
+            # All are enrolled in one county, and in no subject.
+            assert {name for name, count in rows if count} == ({"qinzhou"} if breakdown == "county" else set()), table
+
+
 def test_the_update_gives_what_a_whole_build_does(told: Told, tmp_path: Path) -> None:
     whole = told.house.build(Warehouse(tmp_path / "whole"))
     assert marts(told.house.warehouse.published) == marts(whole)

@@ -64,7 +64,7 @@ def chinese(record: NewRecord) -> NewRecord:
     body = json.loads(record.value)
     for name in ("enrolment_id", "reviewed_enrolment_id"):
         if name in body["payload"]:
-            body["payload"][name] = CHINESE[body["payload"][name]]
+            body["payload"][name] = CHINESE.get(body["payload"][name], body["payload"][name])
     return NewRecord(record.key, json.dumps(body, ensure_ascii=False).encode(), record.recorded_at_us)
 
 
@@ -120,11 +120,13 @@ def statements(rng: random.Random, programme_id: str) -> list[NewRecord]:
                 ),
                 (
                     "https://w3id.org/xapi/video/verbs/seeked",
-                    {f"{XAPI}/video/extensions/played-segments": f"3[.]{n}.25[,]7"},
+                    {f"{XAPI}/video/extensions/played-segments": rng.choice([f"3[.]{n},25[,]7", "NaN[.]8", ["0[.]5"]])},
                     "video",
                 ),
                 ("http://adlnet.gov/expapi/verbs/initialized", {}, "cmi5"),
                 ("http://adlnet.gov/expapi/verbs/terminated", {}, "cmi5"),
+                ("https://w3id.org/xapi/adl/verbs/abandoned", {}, "cmi5"),
+                ("http://adlnet.gov/expapi/verbs/passed", {}, "cmi5"),
                 ("http://adlnet.gov/expapi/verbs/failed", {}, "cmi5"),
                 ("http://example.org/verbs/想", {}, "video"),
             ]
@@ -133,8 +135,8 @@ def statements(rng: random.Random, programme_id: str) -> list[NewRecord]:
         kind = "extensions" if said == "video" else "context/extensions"
         statement = {
             "object": {"id": f"http://example.org/课/{n % 3}"},
-            "result": {"duration": rng.choice(["PT1H2.5S", "P1DT3M", "P1Y", "PT5,25S"]), "score": {"scaled": n / 60}, "extensions": result},
-            "context": {"extensions": {f"{XAPI}/{said}/{kind}/{session}": f"s{n % 4}"}},
+            "result": {"duration": rng.choice(["PT1H2.5S", "P1DT3M", "P1Y", "PT5,25S"]), "score": rng.choice([{"scaled": n / 60}, {"raw": n, "min": 1, "max": 97}, {"raw": n}]), "extensions": result},
+            "context": {"extensions": {f"{XAPI}/{said}/{kind}/{session}": f"s{n % 4}"}} | rng.choice([{}, {"registration": f"r{n % 2}"}]),
         }  # fmt: skip
         statement_id = str(uuid.UUID(int=rng.getrandbits(128)))
         enrolment = CHINESE.get(f"e{n % 4}", f"e{n % 4}")

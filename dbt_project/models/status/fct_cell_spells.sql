@@ -45,14 +45,25 @@ rules as (
     select * from {{ ref('int_indicator_rules') }}
 ),
 
--- Nobody counts for anything who is in no whole group.
+-- Nobody counts for anything who is in no whole group. A county or a subject of the pack is there from the programme's first day on.
 firsts as (
     select cell_number, programme_id, min(local_on) as first_on
     from (
         select cell_number, programme_id, local_on
         from movements
         where indicator in ('{{ whole_groups() | join("', '") }}')
+        union all
+        select listed.cell_number, listed.programme_id, firsts.first_on
+        from {{ listed_cells() }} as listed
+        inner join (
+            select programme_id, min(local_on) as first_on
+            from {{ ref('int_place_movements') }}
+            where change <> 0
+            group by programme_id
+        ) as firsts
+            on listed.programme_id = firsts.programme_id
         {%- if is_incremental() %}
+        inner join touched_cells on listed.cell_number = touched_cells.cell_number
         union all
         select standing.cell_number, standing.programme_id, standing.valid_from_on
         from {{ this }} as standing

@@ -1,7 +1,8 @@
 {{ config(tags=['touched']) }}
 -- The indicators of cells that this build changes, and from which day on: those whose own count changes, those that are a
 -- share of what changes, and all of a cell whose whole groups change, since the groups say from when on there is a cell.
--- Empty in a full build, which makes all of them.
+-- Where the programme's own first day may change, so do the cells of its listed counties and subjects. Empty in a full build,
+-- which makes all of them.
 
 with changes as (
     select cells.cell_number, changes.programme_id, changes.indicator, min(changes.local_on) as first_on
@@ -11,6 +12,26 @@ with changes as (
     where false
     {%- endif %}
     group by cells.cell_number, changes.programme_id, changes.indicator
+    union all
+    select listed.cell_number, listed.programme_id, '{{ whole_groups()[0] }}', firsts.changed_on
+    from {{ listed_cells() }} as listed
+    inner join (
+        select changes.programme_id, min(changes.local_on) as changed_on
+        from {{ ref('int_place_changes') }} as changes
+        group by changes.programme_id
+    ) as firsts
+        on listed.programme_id = firsts.programme_id
+    left join (
+        select programme_id, min(local_on) as first_on
+        from {{ ref('int_place_movements') }}
+        where change <> 0
+        group by programme_id
+    ) as movements
+        on listed.programme_id = movements.programme_id
+    where firsts.changed_on <= coalesce(movements.first_on, firsts.changed_on)
+    {%- if not is_update() %}
+        and false
+    {%- endif %}
 )
 
 select changes.cell_number, changes.programme_id, rules.indicator, min(changes.first_on) as first_on

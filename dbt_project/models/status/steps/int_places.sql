@@ -1,12 +1,17 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 {%- set dimensions = placement_dimensions() %}
--- Every combination of dimensions that an enrolment was ever placed in. The places are numbered, because grouping by
+-- Every combination of dimensions that an enrolment was ever placed in, and each county and subject of the pack, if nobody is there. The places are numbered, because grouping by
 -- nine texts costs far more than by one number; an update numbers those that it meets first.
 
 with placements as (
     select distinct placements.programme_id, {% for d in dimensions %}placements.{{ d }}{{ ", " if not loop.last }}{% endfor %}
     from {{ ref('int_enrolment_placements') }} as placements
     {{ only_touched('placements') }}
+    {%- for table, column in listed_dimensions().items() %}
+    union
+    select programme_id, {% for d in dimensions %}{{ column if d == column else 'cast(null as string)' }}{{ ", " if not loop.last }}{% endfor %}
+    from {{ source('reference', table) }}
+    {%- endfor %}
 ),
 
 keyed as (
