@@ -6,6 +6,7 @@
         'verb_id': ['verb_id'],
         'statement_id': ['statement_id'],
         'object_id': ['statement', 'object', 'id'],
+        'kind': ['statement', 'object', 'definition', 'type'],
         'own_payload': said + [profile_iri() ~ ':extension:payload'],
         'own_source': said + [profile_iri() ~ ':extension:source'],
         'segments': result + ['extensions', 'https://w3id.org/xapi/video/extensions/played-segments'],
@@ -29,12 +30,13 @@
 {%- endmacro %}
 
 {#- One of these parts. -#}
-{% macro statement_part(name) -%}
-    {{ list_value('said', (statement_parts().keys() | list).index(name) + 1) }}
+{% macro statement_part(name, of='') -%}
+    {{ list_value(of ~ 'said', (statement_parts().keys() | list).index(name) + 1) }}
 {%- endmacro %}
 
 {#- The event that a statement is: one of our own profile says so itself; of the xAPI Video Profile every statement with what was
-    played so far is a viewing; of cmi5 what a session began with, lasted, and was judged. All others stay statements. -#}
+    played so far is a viewing; of cmi5 what a session began with, lasted, and was judged; of other verbs what a row of sources.csv names,
+    where the statement tells what such an event needs. All others stay statements. -#}
 {% macro meant_event_type() -%}
     {%- set verb = statement_part('verb_id') -%}
     {%- set video = 'https://w3id.org/xapi/video/verbs/' -%}
@@ -47,11 +49,15 @@
         when {{ has_segments(statement_part('segments')) }} and {{ verb }} in (
             '{{ video }}played', '{{ video }}paused', '{{ video }}seeked', '{{ adl }}completed', '{{ adl }}terminated'
         ) then 'video.watched'
-        when {{ statement_part('cmi5_session') }} is null then event_type
-        when {{ verb }} = '{{ adl }}initialized' then 'session.started'
-        when {{ verb }} in ('{{ adl }}terminated', 'https://w3id.org/xapi/adl/verbs/abandoned')
+        when {{ statement_part('cmi5_session') }} is not null and {{ verb }} = '{{ adl }}initialized' then 'session.started'
+        when {{ statement_part('cmi5_session') }} is not null
+            and {{ verb }} in ('{{ adl }}terminated', 'https://w3id.org/xapi/adl/verbs/abandoned')
             and {{ duration_seconds(statement_part('duration')) }} is not null then 'text.read'
-        when {{ verb }} in ('{{ adl }}passed', '{{ adl }}failed') then 'assignment.graded'
+        when {{ statement_part('cmi5_session') }} is not null
+            and {{ verb }} in ('{{ adl }}passed', '{{ adl }}failed') then 'assignment.graded'
+        when named_type = 'assignment.graded' and {{ told_grade() }} is null then event_type
+        when named_type = 'text.read' and {{ duration_seconds(statement_part('duration')) }} is null then event_type
+        when named_type <> '' then named_type
         else event_type
     end
 {%- endmacro %}
@@ -91,6 +97,7 @@
             coalesce({{ statement_part('registration') }}, {{ statement_part('video_session') }}, '')
         )
         when is_foreign and meant_type in ('text.read', 'session.started') then {{ statement_part('cmi5_session') }}
+        when is_foreign and meant_type = 'journal.published' then {{ statement_part('object_id') }}
         when meant_type = 'journal.published' then {{ json_text('own_payload', 'journal_id') }}
         when meant_type = 'peer_review.submitted' then concat_ws(
             chr(31), {{ json_text('own_payload', 'assignment_id') }}, {{ json_text('own_payload', 'reviewed_enrolment_id') }}
@@ -106,14 +113,21 @@
 {#- A judged unit's grade of 100: what it scaled itself; else where its raw score lies between its least and its most, rounded down so
     that no rounding passes anybody; without either, passing is all of the points and failing none. -#}
 {% macro judged_grade() -%}
-    cast(greatest(0, least(100, coalesce(
+    cast(greatest(0, least(100, coalesce({{ told_grade() }}, case when {{ is_passed_verb() }} then 100 else 0 end))) as decimal(18, 15))
+{%- endmacro %}
+
+{#- The grade of 100 that a statement's score tells; null where it tells none. -#}
+{% macro told_grade() -%}
+    coalesce(
         100 * try_cast({{ number_text(statement_part('scaled')) }} as decimal(20, 17)),
-        {{ raw_grade(score_number('raw'), "coalesce(" ~ score_number('min') ~ ", 0)", score_number('max')) }},
-        case when {{ is_passed_verb() }} then 100 else 0 end
-    ))) as decimal(18, 15))
+        {{ raw_grade(score_number('raw'), "coalesce(" ~ score_number('min') ~ ", 0)", score_number('max')) }}
+    )
 {%- endmacro %}
 
 {% macro is_passed_verb() -%}{{ statement_part('verb_id') }} like '%/passed'{%- endmacro %}
+
+{#- Whether a statement's verb itself judges. -#}
+{% macro is_verdict() -%}({{ statement_part('verb_id') }} like '%/passed' or {{ statement_part('verb_id') }} like '%/failed'){%- endmacro %}
 
 {#- A number of a statement's score; null where it is none, or too large to reckon with. -#}
 {% macro score_number(name) -%}

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from ingest.programmes import vocabulary
 from ingest.programmes.cells import Problem, Table
 from ingest.programmes.indicators import MOST_SHARES, USUAL_MEASURES
-from ingest.programmes.rows import STANDING, AssessmentRule, Breakdown, Indicator, SurveyLevel
+from ingest.programmes.platform_rows import ANY, STATEMENTS
+from ingest.programmes.rows import STANDING, AssessmentRule, Breakdown, Indicator, SourceEvent, SurveyLevel
 
 __all__ = ["check_settings", "check_tables"]
 
@@ -58,6 +59,7 @@ def check_tables(tables: Mapping[str, Table[Any]]) -> Iterator[Problem]:
     yield from _check_warnings(tables)
     yield from _check_scores(tables["survey_levels"])
     yield from _check_actions(tables)
+    yield from _check_verbs(tables["sources"])
 
 
 def _known(table: Table[Any], row: Any, column: str, known: frozenset[str]) -> Iterator[Problem]:
@@ -251,3 +253,17 @@ def _check_actions(tables: Mapping[str, Table[Any]]) -> Iterator[Problem]:
     targets = {f"pace:{indicator}" for indicator in tables["targets"].texts("indicator")}
     for row in tables["actions"].rows:
         yield from _known(tables["actions"], row, "when", tables["warnings"].texts("warning") | targets)
+
+
+def _check_verbs(table: Table[SourceEvent]) -> Iterator[Problem]:
+    """Rows about statements: staging knows the actor, the verb and the activity's type, and makes fewer kinds of events."""
+    for row in table.rows:
+        if row.platform != STATEMENTS:
+            continue
+        if row.counts_as:
+            yield from _known(table, row, "counts_as", vocabulary.statement_events())
+        if row.learner:
+            yield Problem(table.file, "the learner of a statement is its actor: leave it empty", row.line, "learner")
+        if row.condition != ANY and {part.partition("=")[0] for part in row.condition.split(";")} != {"kind"}:
+            message = "of statements only kind=… can be asked, the type of the activity"
+            yield Problem(table.file, message, row.line, "condition")

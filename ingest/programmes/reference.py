@@ -11,6 +11,7 @@ import pyarrow as pa
 from ingest.programmes.history import Definition, always
 from ingest.programmes.indicators import in_full
 from ingest.programmes.pack import CALLED, Pack
+from ingest.programmes.platform_rows import STATEMENTS, statement_rules
 from ingest.programmes.rows import REFERENCE_COLUMNS
 from ingest.programmes.vocabulary import breakdowns
 
@@ -76,6 +77,19 @@ def reference_tables(
             "passing_results": pa.array(["|".join(d.pack.passing_results) for _, d in every], pa.string()),
         }
     )
+    verbs = {"": statement_rules()} | {
+        key: statement_rules(pack.tables["sources"])
+        for key, pack in newest.items()
+        if any(row["platform"] == STATEMENTS for row in pack.tables["sources"])
+    }
+    tables["verbs"] = _table(
+        ("programme_id", "verb_id", "kind", "counts_as"),
+        [
+            {"programme_id": key, "verb_id": verb, "kind": kind, "counts_as": counts_as}
+            for key, rules in verbs.items()
+            for verb, kind, counts_as in rules
+        ],
+    )
     tables["programmes"] = pa.table(
         {
             "programme_id": pa.array(list(newest), pa.string()),
@@ -85,6 +99,8 @@ def reference_tables(
             "starts_on": pa.array([p.starts_on for p in newest.values()], pa.date32()),
             "ends_on": pa.array([p.ends_on for p in newest.values()], pa.date32()),
             "report_on": pa.array([p.report_on for p in newest.values()], pa.date32()),
+            # Whose rows say what statements count as: its own, or those that ship.
+            "verbs_of": pa.array([key if key in verbs else "" for key in newest], pa.string()),
             **{name: pa.array([p.called[name] for p in newest.values()], pa.string()) for name in CALLED},
         }
     )

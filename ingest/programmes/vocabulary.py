@@ -22,6 +22,7 @@ __all__ = [
     "dimensions",
     "platform_events",
     "scoring_rules",
+    "statement_events",
     "warning_kinds",
     "whole_groups",
 ]
@@ -43,6 +44,11 @@ def decided_activities() -> frozenset[str]:
 def activities() -> frozenset[str]:
     """The activities that the warehouse counts; a rule or an indicator names some, joined by ``|``."""
     return frozenset(_vocabulary()["plain_activities"].values()) | decided_activities()
+
+
+def statement_events() -> frozenset[str]:
+    """The event types that a verb of statements may count as."""
+    return frozenset(_vocabulary()["statement_events"])
 
 
 def platform_events() -> frozenset[str]:

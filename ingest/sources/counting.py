@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from ingest.programmes.platform_rows import conditions, shipped_rows
 from ingest.sources.entries import LogEntry
 
-__all__ = ["ANY", "Counting", "Rule", "shipped_rows"]
+__all__ = ["Counting", "Rule"]
 
-#: The condition of a row that asks nothing more.
-ANY = "*"
 #: Names whose row is remembered; a file may have a name of its own in every line.
 _KEPT = 10_000
 
@@ -36,20 +32,6 @@ class Rule(NamedTuple):
         return all(getattr(entry, field) in values for field, values in self.conditions)
 
 
-def _conditions(text: str) -> tuple[tuple[str, frozenset[str]], ...]:
-    if text == ANY:
-        return ()
-    pairs = (part.partition("=") for part in text.split(";"))
-    return tuple((field, frozenset(values.split("|"))) for field, _, values in pairs)
-
-
-@cache
-def shipped_rows() -> Sequence[Mapping[str, str]]:
-    """The rows of ``sources.csv`` that ship, in their order."""
-    text = resources.files("ingest.sources").joinpath("sources.csv").read_text(encoding="utf-8")
-    return tuple(csv.DictReader(text.splitlines()))
-
-
 class Counting:
     """The rules of one platform; the first row whose name and conditions fit says what an entry counts as.
 
@@ -63,7 +45,7 @@ class Counting:
         self._plain: dict[tuple[str, ...], Rule | None] = {}
         for row in (*rows, *shipped_rows()):
             if row["platform"] == platform:
-                rule = Rule(_conditions(row["condition"]), row["learner"] == "affected", row["counts_as"] or "")
+                rule = Rule(conditions(row["condition"]), row["learner"] == "affected", row["counts_as"] or "")
                 self._rules.setdefault(row["event"], []).append(rule)
 
     def rule(self, entry: LogEntry) -> Rule | None:

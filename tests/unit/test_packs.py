@@ -118,6 +118,23 @@ def test_a_groups_name_is_one_of_its_date_in_a_county_of_the_pack(mine: Path, ro
     assert any(str(p).startswith(told) for p in check_pack(mine)), check_pack(mine)
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("xapi,v,*,,video.watched", "sources.csv row 2, counts_as: 'video.watched' is unknown; expected one of assignment.graded"),
+        ("xapi,v,*,affected,post.published", "sources.csv row 2, learner: the learner of a statement is its actor"),
+        ("xapi,v,course=1;kind=k,,post.published", "sources.csv row 2, condition: of statements only kind="),
+        ("xapi,v,kind=http://example.org/k|other,,post.published", ""),
+        ("xapi,v,*,,", ""),
+    ],
+)  # fmt: skip
+def test_a_row_about_statements_asks_what_staging_knows(mine: Path, row: str, told: str) -> None:
+    (mine / "sources.csv").write_text(f"platform,event,condition,learner,counts_as\n{row}\n", encoding="utf-8")
+    problems = [str(p) for p in check_pack(mine)]
+    assert bool(problems) == bool(told)
+    assert all(p.startswith(told) for p in problems), problems
+
+
 def test_a_group_may_be_named_anew_from_a_date_on(mine: Path) -> None:
     (mine / "schools.csv").write_text(f"{NAMES}s1,qinzhou,甲校,School A,\ns1,,乙校,,2017-11-01\n", encoding="utf-8")
     assert check_pack(mine) == []

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from ingest.events import Refusal, validate
 from ingest.programmes import vocabulary
 from ingest.programmes.cells import Problem, typed
+from ingest.programmes.platform_rows import shipped_rows
 from ingest.programmes.rows import SourceEvent
 from ingest.sources.caliper import read_caliper
-from ingest.sources.counting import Counting, shipped_rows
+from ingest.sources.counting import Counting
 from ingest.sources.entries import MAKERS, LogEntry
 from ingest.sources.json_elements import json_elements
 from ingest.sources.moodle import MoodleSite, read_moodle

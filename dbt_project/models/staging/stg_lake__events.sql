@@ -21,13 +21,33 @@ programmes as (
     select * from {{ source('reference', 'programmes') }}
 ),
 
+verbs as (
+    select * from {{ source('reference', 'verbs') }}
+),
+
+-- What a row of sources.csv names a statement's verb, for the type of its activity or for any.
+named as (
+    select
+        records.*,
+        programmes.timezone,
+        coalesce(by_kind.counts_as, by_verb.counts_as) as named_type
+    from records
+    left join programmes on records.programme_id = programmes.programme_id
+    left join verbs as by_kind
+        on coalesce(programmes.verbs_of, '') = by_kind.programme_id and {{ statement_part('verb_id', 'records.') }} = by_kind.verb_id
+            and {{ statement_part('kind', 'records.') }} = by_kind.kind
+    left join verbs as by_verb
+        on coalesce(programmes.verbs_of, '') = by_verb.programme_id and {{ statement_part('verb_id', 'records.') }} = by_verb.verb_id
+            and by_verb.kind = ''
+),
+
 meant as (
     select
         *,
         {{ meant_event_type() }} as meant_type,
         {{ is_own_statement() }} as is_own,
         case when {{ is_own_statement() }} then {{ statement_part('own_payload') }} else payload end as own_payload
-    from records
+    from named
 ),
 
 opened as (
@@ -61,8 +81,8 @@ select
     events.event_version,
     events.occurred_at,
     events.recorded_at,
-    {{ local_date('events.occurred_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as occurred_on,
-    {{ local_date('events.recorded_at', "coalesce(programmes.timezone, 'UTC')", zones) }} as recorded_on,
+    {{ local_date('events.occurred_at', "coalesce(events.timezone, 'UTC')", zones) }} as occurred_on,
+    {{ local_date('events.recorded_at', "coalesce(events.timezone, 'UTC')", zones) }} as recorded_on,
     events.programme_id,
     events.learner_key,
     events.staff_key,
@@ -72,15 +92,18 @@ select
     events.partition as log_partition,
     events.offset as log_offset,
     coalesce(
-        {{ told('course_id') }}, case when events.meant_type in ('video.watched', 'text.read') then events.foreign_thing end
+        {{ told('course_id') }},
+        case when events.meant_type in ('video.watched', 'text.read', 'course.selected', 'course.deselected') then events.foreign_thing end
     ) as course_id,
     cast(coalesce({{ told('watched_s') }}, {{ told('read_s') }}, {{ told('seconds') }}, events.foreign_s) as decimal(18, 6)) as duration_s,
     events.once_key,
-    {{ told('click_count') }} as click_count,
-    {{ told('post_id') }} as post_id,
+    coalesce({{ told('click_count') }}, case when events.is_foreign and events.meant_type = 'content.accessed' then 1 end) as click_count,
+    coalesce(
+        {{ told('post_id') }}, case when events.meant_type in ('post.published', 'post.voided') then events.foreign_thing end
+    ) as post_id,
     {{ told('is_effective') }} as is_effective,
     coalesce(
-        {{ told('assignment_id') }}, case when events.meant_type = 'assignment.graded' then events.foreign_thing end
+        {{ told('assignment_id') }}, case when events.meant_type in ('assignment.submitted', 'assignment.graded') then events.foreign_thing end
     ) as assignment_id,
     coalesce(cast({{ told('grade') }} as decimal(18, 15)), events.foreign_grade) as grade,
     coalesce({{ told('is_final') }}, case when events.foreign_grade is not null then true end) as is_final,
@@ -95,7 +118,7 @@ select
             'group.named', 'platform.event_recorded'
         ) then events.own_payload
         when events.meant_type = 'post.published' and events.staff_key is not null then events.own_payload
-        when events.foreign_grade is not null then {{ json_object_text({'has_passed': 'case when ' ~ is_passed_verb() ~ " then 'true' else 'false' end"}) }}
+        when events.foreign_grade is not null and {{ is_verdict() }} then {{ json_object_text({'has_passed': 'case when ' ~ is_passed_verb() ~ " then 'true' else 'false' end"}) }}
         when events.meant_type = 'xapi.statement_stored' then {{ json_object_text({'verb_id': statement_part('verb_id')}) }}
     end as details,
     {{ fingerprint([
@@ -103,4 +126,3 @@ select
         'events.learner_key', 'events.staff_key', 'events.source', 'events.payload'
     ]) }} as content_fingerprint
 from translated as events
-left join programmes on events.programme_id = programmes.programme_id
