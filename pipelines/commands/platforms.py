@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -124,8 +125,12 @@ def log(
     programme: ProgrammeOption,
     map_file: Annotated[Path, typer.Option("--map", help="What the columns are (docs/sources.md).")],
     open_enrolments: OpenOption = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day of a wide table, whose rows have no time: a grade export's."),
+    ] = None,
 ) -> None:
-    """Append the log of any other platform: a table with a row for each deed, by a map of its columns.
+    """Append the log of any other platform: a table with a row for each deed, or with a column for each, by a map of its columns.
 
     What each event counts as is told by the programme's sources.csv, for the platform that the map names; what none names is kept and
     listed in `rpt_uncounted_events`. A table of totals so far is no log.
@@ -136,8 +141,10 @@ def log(
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfiguration(f"{map_file} cannot be read as text in UTF-8 ({type(error).__name__})") from None
     zone = log_map.time_zone or workspace.definitions.time_zone(programme)
+    if log_map.cells and "at" not in log_map.columns.values() and as_of is None:
+        raise BadConfiguration(f"{map_file.name} has no column for the time: say the day of the export with --as-of")
     try:
-        read = partial(read_mapped, log_map=log_map, zone=ZoneInfo(zone))
+        read = partial(read_mapped, log_map=log_map, zone=ZoneInfo(zone), as_of=None if as_of is None else as_of.date())
     except (KeyError, ValueError, OSError):
         raise BadConfiguration(f"{map_file.name}: no time zone {zone!r}; expected one such as Asia/Shanghai") from None
     host = log_map.home_page.partition("://")[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -34,10 +34,10 @@ ROWS = [
 ]
 
 
-def read(file: Path, text: str = MAP) -> tuple[list[LogEntry], ImportReport]:
+def read(file: Path, text: str = MAP, as_of: date | None = None) -> tuple[list[LogEntry], ImportReport]:
     report = ImportReport()
     aside = SetAside(report, lambda line, why: None)
-    entries = list(read_mapped(file, aside, read_map(text, "map.toml"), ZoneInfo("Asia/Shanghai")))
+    entries = list(read_mapped(file, aside, read_map(text, "map.toml"), ZoneInfo("Asia/Shanghai"), as_of))
     assert report.rows["lines"] == len(entries) + report.set_aside.total()
     return entries, report
 
@@ -96,9 +96,62 @@ def test_people_may_be_told_by_id_number_or_phone_as_rosters_do_and_one_event_ma
     ]  # fmt: skip
 
 
+WIDE = """
+platform = "moodle"
+[columns]
+"ID number" = "id_number"
+[[cells]]
+header = '(.+) \\((?:Percentage|百分比)\\)'
+event = "grade export"
+value = "grade"
+[[cells]]
+header = '(.+): completion'
+event = "completion export"
+value = "result"
+only = ["Completed"]
+"""
+
+
+def test_each_cell_of_a_wide_table_is_a_deed(tmp_path: Path) -> None:
+    (tmp_path / "grades.csv").write_text(
+        "First name,ID number,Assignment: Essay (Percentage),Essay (Letter),Quiz (百分比),Course: completion\n"
+        "王芳,X1,59.9996 %,D,-,Completed\n李娜,,85.00 %,B,90.00 %,Not completed\n陈静,X2,一百,A,100.00 %,Not completed\n",
+        encoding="utf-8",
+    )
+    entries, report = read(tmp_path / "grades.csv", WIDE, date(2017, 12, 20))
+    assert report.set_aside == Counter({("lines", "says nobody"): 2, ("lines", "no such grade"): 1})
+    # The day ends in Shanghai.
+    assert {entry.at for entry in entries} == {"2017-12-20T15:59:59Z"}
+    assert [(e.account, e.names[0], e.object, e.values) for e in entries] == [
+        ("id-number:X1", "grade export", "Assignment: Essay", {"grade": 59.9996}),
+        ("id-number:X1", "completion export", "Course", {"result": "Completed"}),
+        ("id-number:X2", "grade export", "Quiz", {"grade": 100.0}),
+    ]
+    # The same export again says the same; a later one says it anew.
+    again, _ = read(tmp_path / "grades.csv", WIDE, date(2017, 12, 20))
+    later, _ = read(tmp_path / "grades.csv", WIDE, date(2017, 12, 21))
+    assert [e.identity for e in again] == [e.identity for e in entries]
+    assert not {e.identity for e in later} & {e.identity for e in entries}
+    events, _ = appended(
+        [e._replace(account="7") for e in entries[:1]], "moodle", enrolments={"Laccount007": ["enrolment-7"]}
+    )
+    assert (events[0]["event_type"], events[0]["payload"]["grade"]) == ("assignment.graded", 59.9996)
+
+
+def test_a_wide_table_without_such_columns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "grades.csv").write_text("ID number,Essay (Real)\nX1,17\n", encoding="utf-8")
+    with pytest.raises(BadSource, match="no column is like"):
+        read(tmp_path / "grades.csv", WIDE, date(2017, 12, 20))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        (WIDE.replace('value = "grade"', 'value = "mood"'), "value is one of grade"),
+        (WIDE.replace('event = "grade export"\n', ""), "each has header, event and value"),
+        (WIDE.replace("(.+) ", "(.+ "), "no regular expression"),
+        (WIDE.replace('only = ["Completed"]', "only = 1"), "only is a list"),
+        (WIDE.replace('"moodle"', '"moodle"\nevent = "study"', 1), "the event of a cell"),
         ("platform = ", "no TOML"),
         (MAP.replace("yanxiu", "Yan Xiu"), "platform is a name"),
         (MAP.replace('"object"', '"thing"'), "'thing'; expected one of"),

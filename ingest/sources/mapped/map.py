@@ -19,7 +19,31 @@ FIELDS = (
 )  # fmt: skip
 WHO = ("account", "id_number", "phone")
 _SETTINGS = ("platform", "event", "time_zone", "dates")
+#: What a cell of a wide table may tell.
+_CELL_VALUES = ("grade", "result", "seconds", "minutes")
 _PLATFORM = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The columns of a wide table whose every cell is a deed of its own, such as the grade of one assignment.
+
+    Attributes:
+        header: what the whole header of such a column is like; its group, if it has one, names the thing.
+        event: the event of each cell.
+        value: what the cell tells.
+        only: the texts of cells that tell of a deed; none: all that are not blank.
+    """
+
+    header: re.Pattern[str]
+    event: str
+    value: str
+    only: tuple[str, ...] = ()
+
+    def thing(self, header: str) -> str | None:
+        """The thing that a column is about, or None where it is none of these."""
+        found = self.header.fullmatch(header)
+        return None if found is None else (found.group(1) if found.groups() else header).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +57,7 @@ class LogMap:
         time_zone: of times without one; empty: the programme's.
         dates: the order of the numbers in dates that are texts.
         home_page: the platform's address: its accounts are then those of its statements and of a roster with the same home page.
+        cells: where each row has many deeds, a column each, the columns that are.
     """
 
     platform: str
@@ -41,6 +66,7 @@ class LogMap:
     time_zone: str = ""
     dates: Order = "ymd"
     home_page: str = ""
+    cells: tuple[Cells, ...] = ()
 
 
 def read_map(text: str, file: str) -> LogMap:
@@ -53,10 +79,10 @@ def read_map(text: str, file: str) -> LogMap:
         said = tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise BadConfiguration(f"{file} is no TOML: {error}") from None
-    unknown = said.keys() - {*_SETTINGS, "columns", "account"}
+    unknown = said.keys() - {*_SETTINGS, "columns", "account", "cells"}
     if unknown:
         raise BadConfiguration(
-            f"{file}: {min(unknown)} means nothing; there are {', '.join(_SETTINGS)}, [columns] and [account]"
+            f"{file}: {min(unknown)} means nothing; there are {', '.join(_SETTINGS)}, [columns], [account] and [[cells]]"
         )
     settings = {name: said[name] for name in _SETTINGS if name in said}
     columns, account = said.get("columns"), said.get("account", {})
@@ -74,10 +100,34 @@ def read_map(text: str, file: str) -> LogMap:
     twice = [field for field in fields if fields.count(field) > 1]
     if twice:
         raise BadConfiguration(f"{file}, columns: two are {twice[0]!r}")
-    if "at" not in fields or not set(WHO) & set(fields):
+    cells = tuple(_cells(each, file) for each in said.get("cells", ()))
+    if ("at" not in fields and not cells) or not set(WHO) & set(fields):
         raise BadConfiguration(f"{file}, columns: one has to be at, and one of {', '.join(WHO)}")
-    if ("event" in fields) == ("event" in settings):
+    if cells and ("event" in fields or "event" in settings):
+        raise BadConfiguration(f"{file}: the event of a cell is that of its [[cells]], and no other is said")
+    if not cells and ("event" in fields) == ("event" in settings):
         raise BadConfiguration(f'{file}: the event is either a column or event = "…" for every row')
     if settings.get("dates", "ymd") not in get_args(Order):
         raise BadConfiguration(f"{file}: dates is one of {', '.join(get_args(Order))}")
-    return LogMap(columns=columns, home_page=str(account.get("home_page", "")).rstrip("/"), **settings)
+    return LogMap(columns=columns, home_page=str(account.get("home_page", "")).rstrip("/"), cells=cells, **settings)
+
+
+def _cells(said: object, file: str) -> Cells:
+    if (
+        not isinstance(said, dict)
+        or said.keys() - {"header", "event", "value", "only"}
+        or not {"header", "event", "value"} <= said.keys()
+    ):
+        raise BadConfiguration(f"{file}, cells: each has header, event and value, and may have only")
+    only = said.get("only", [])
+    if not isinstance(only, list) or not all(
+        isinstance(text, str) for text in (*only, *(said[n] for n in ("header", "event", "value")))
+    ):
+        raise BadConfiguration(f"{file}, cells: header, event and value are texts, only is a list of texts")
+    if said["value"] not in _CELL_VALUES:
+        raise BadConfiguration(f"{file}, cells: value is one of {', '.join(_CELL_VALUES)}")
+    try:
+        header = re.compile(said["header"])
+    except re.error as error:
+        raise BadConfiguration(f"{file}, cells: {said['header']!r} is no regular expression: {error}") from None
+    return Cells(header, said["event"], said["value"], tuple(only))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from itertools import chain, islice
@@ -15,7 +15,7 @@ from ingest.events import format_time
 from ingest.lrs.standard.agents import account_of
 from ingest.sources.entries import LogEntry, identifier
 from ingest.sources.ids import Alike
-from ingest.sources.mapped.map import WHO, LogMap
+from ingest.sources.mapped.map import WHO, Cells, LogMap
 from ingest.sources.moodle.times import Times
 from ingest.sources.report import LINES, SetAside
 from ingest.sources.tables.header import HEAD_ROWS, find_header
@@ -25,17 +25,22 @@ from warehouse.errors import BadSource
 __all__ = ["read_mapped"]
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)")
+#: What exports write where there is nothing.
+_BLANK = frozenset({"-", "–", "—", "/"})
 _MOST_S, _MOST_GRADE, _MOST_CHARACTERS = 86_400.0, 100.0, 1_000_000
 #: What the vault calls people by these, as rosters do.
 _PREFIXES = {"account": "account:", "id_number": "id-number:", "phone": "mobile:"}
 
 
-def read_mapped(file: Path, aside: SetAside, log_map: LogMap, zone: ZoneInfo) -> Generator[LogEntry, None, None]:
+def read_mapped(
+    file: Path, aside: SetAside, log_map: LogMap, zone: ZoneInfo, as_of: date | None = None
+) -> Generator[LogEntry, None, None]:
     """The entries of a table, of every sheet that has the map's columns. An account is what the vault calls the person by.
 
     Args:
         aside: takes the rows that are no entry, each with its reason.
         zone: of times without one.
+        as_of: the day of a wide table, whose rows have no time: what its cells say was so at the end of it.
 
     Raises:
         BadSource: the file cannot be read, or no sheet has the columns.
@@ -49,9 +54,20 @@ def read_mapped(file: Path, aside: SetAside, log_map: LogMap, zone: ZoneInfo) ->
             continue
         is_there = True
         places = {log_map.columns[name]: i for i, name in enumerate(header.names) if name in log_map.columns}
-        reader = _Rows(log_map, places, Times(zone, log_map.dates), zone)
+        reader = _Rows(log_map, places, Times(zone, log_map.dates), zone, as_of)
+        wide = [
+            (place, thing, cells)
+            for place, name in enumerate(header.names)
+            for cells in log_map.cells
+            if name not in log_map.columns and (thing := cells.thing(name)) is not None
+        ]
+        if log_map.cells and not wide:
+            raise BadSource(f"{file.name}: no column is like {', '.join(c.header.pattern for c in log_map.cells)}")
         for row in chain(head[header.last :], rows):
             if not any(cell not in ("", None) for cell in row):
+                continue
+            if log_map.cells:
+                yield from _of_cells(row, wide, reader, aside)
                 continue
             aside.report.rows[LINES] += 1
             entry = reader.entry(row)
@@ -63,16 +79,39 @@ def read_mapped(file: Path, aside: SetAside, log_map: LogMap, zone: ZoneInfo) ->
         raise BadSource(f"{file.name} has no sheet with the columns {', '.join(log_map.columns)} of the map")
 
 
+def _of_cells(
+    row: Sequence[Cell], wide: Sequence[tuple[int, str, Cells]], reader: _Rows, aside: SetAside
+) -> Iterator[LogEntry]:
+    """The entries of a row of a wide table, one for each cell that tells of a deed; each counts as a line."""
+    for place, thing, cells in wide:
+        cell = row[place] if place < len(row) else ""
+        text = _text(cell)
+        if not text or text in _BLANK or (cells.only and text not in cells.only):
+            continue
+        aside.report.rows[LINES] += 1
+        entry = reader.entry(row, {"event": cells.event, "object": thing, cells.value: cell})
+        if not isinstance(entry, str) and cells.value not in ("result", *entry.values) and cells.value != "minutes":
+            entry = f"no such {cells.value}"
+        if isinstance(entry, str):
+            aside(text, entry)
+        else:
+            yield entry
+
+
 class _Rows:
-    def __init__(self, log_map: LogMap, places: Mapping[str, int], times: Times, zone: ZoneInfo) -> None:
-        self._map, self._places, self._times, self._zone = log_map, places, times, zone
+    def __init__(
+        self, log_map: LogMap, places: Mapping[str, int], times: Times, zone: ZoneInfo, as_of: date | None
+    ) -> None:
+        self._map, self._places, self._times, self._zone, self._as_of = log_map, places, times, zone, as_of
         self._alike = Alike()
 
-    def entry(self, row: Sequence[Cell]) -> LogEntry | str:
-        """The entry of a row, or why it is none."""
-        cells = {field: row[place] if place < len(row) else "" for field, place in self._places.items()}
+    def entry(self, row: Sequence[Cell], told: Mapping[str, Cell] | None = None) -> LogEntry | str:
+        """The entry of a row, or of a cell of it that tells ``told``; or why it is none."""
+        cells = {field: row[place] if place < len(row) else "" for field, place in self._places.items()} | dict(
+            told or {}
+        )
         try:
-            at = self._instant(cells["at"])
+            at = self._instant(cells["at"]) if "at" in cells else self._end_of_the_day()
         except (ValueError, OverflowError):
             return "no such time"
         who = next(((name, text) for name in WHO if (text := _text(cells.get(name, "")))), None)
@@ -83,19 +122,28 @@ class _Rows:
             account = account_of({"account": {"homePage": self._map.home_page, "name": text}}) or ""
         else:
             account = f"{_PREFIXES[name]}{text}"
-        told = {field: _text(cells.get(field, "")) for field in ("event", "course", "object", "kind", "origin", "id")}
-        event = told["event"] or self._map.event
+        texts = {field: _text(cells.get(field, "")) for field in ("event", "course", "object", "kind", "origin", "id")}
+        event = texts["event"] or self._map.event
         if not event:
             return "says no event"
         values = _values(cells)
-        number = told["id"]
+        number = texts["id"]
         said = "\x1f".join(
-            (text, event, told["course"], told["object"], *(f"{k}={v}" for k, v in sorted(values.items())))
+            (text, event, texts["course"], texts["object"], *(f"{k}={v}" for k, v in sorted(values.items())))
         )
+        if told is not None:
+            # A wide table says the same of the same day once, however often it is exported.
+            identity = f"{at}\x1f{said}"
+        else:
+            identity = f"id {number}" if number else self._alike.numbered(at, said)
         return LogEntry(
-            f"id {number}" if number else self._alike.numbered(at, said), (event,), at, account, "", identifier(told["course"]),
-            identifier(told["object"]), identifier(told["kind"]), told["origin"], values,
+            identity, (event,), at, account, "", identifier(texts["course"]), identifier(texts["object"]), identifier(texts["kind"]),
+            texts["origin"], values,
         )  # fmt: skip
+
+    def _end_of_the_day(self) -> str:
+        assert self._as_of is not None
+        return format_time(datetime.combine(self._as_of, time_of_day(23, 59, 59), self._zone))
 
     def _instant(self, cell: Cell) -> str:
         if isinstance(cell, datetime):
