@@ -40,7 +40,7 @@ class AssignmentFeatured(Struct, kw_only=True, frozen=True):
 
 @event("peer_review.submitted")
 class PeerReviewSubmitted(Struct, kw_only=True, frozen=True):
-    """A learner reviewed another learner's assignment."""
+    """A learner reviewed another learner's assignment; each work counts once, one's own and nobody's never."""
 
     enrolment_id: Id
     assignment_id: Id

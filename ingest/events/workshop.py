@@ -44,7 +44,7 @@ class PostVoided(Struct, kw_only=True, frozen=True):
 
 @event("journal.published")
 class JournalPublished(Struct, kw_only=True, frozen=True):
-    """A reflective journal (研修日志) was published."""
+    """A reflective journal (研修日志) was published; edited and published again under its id, it is the same journal."""
 
     enrolment_id: Id
     journal_id: Id
