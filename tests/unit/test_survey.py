@@ -33,7 +33,9 @@ from pipelines.reports.document.xlsx import render_xlsx
 from pipelines.reports.survey.compose import compose_survey
 from pipelines.survey.analysis import Analysis, analyse, merged
 from pipelines.survey.answers import Answers, answers_of, read_answers
-from pipelines.survey.form import Form, Item, Level, form_text, pack_form, read_form
+from pipelines.survey.drafting import draft_forms
+from pipelines.survey.files import AnswerFile
+from pipelines.survey.form import Form, Item, Level, pack_form, read_form
 from pipelines.survey.method import Method
 from pipelines.survey.people import People, tied
 from pipelines.survey.statistics import (
@@ -52,7 +54,7 @@ from pipelines.survey.statistics import (
 )
 from pipelines.words import Label
 from tests.conftest import ROOT
-from warehouse.errors import BadConfiguration
+from warehouse.errors import BadConfiguration, BadSource
 
 ON = date(2017, 12, 25)
 LEVELS = (
@@ -155,7 +157,7 @@ def test_an_unreadable_file_and_a_missing_column_say_what_to_do(tmp_path: Path) 
     with pytest.raises(BadConfiguration, match="there is no file"):
         read_answers(tmp_path / "none.csv", FORM)
     (tmp_path / "x.xlsx").write_bytes(b"no workbook")
-    with pytest.raises(BadConfiguration, match="cannot be read as XLSX"):
+    with pytest.raises(BadSource, match="cannot be read as XLSX"):
         read_answers(tmp_path / "x.xlsx", FORM)
     (tmp_path / "x.doc").write_bytes(b"")
     with pytest.raises(BadConfiguration, match=r"read from \.csv"):
@@ -191,16 +193,17 @@ def test_a_wrong_form_lists_every_mistake(tmp_path: Path) -> None:
 
 def test_a_form_is_begun_from_a_file_and_reads_it(tmp_path: Path) -> None:
     columns = {"who": ["1", "2", "3"], "q1": ["1", "2", "3"], "q2": ["3", "3", "1"], "comment": ["", "long", "other"]}
+    (draft,) = draft_forms(AnswerFile("a file.csv", pa.table(columns), np.arange(2, 5)))
     file = tmp_path / "form.toml"
-    file.write_text(form_text("a file.csv", columns), encoding="utf-8")
+    file.write_text(draft.text, encoding="utf-8")
     form = read_form(file)
-    assert [item.item_id for item in form.items][-2:] == ["q1", "q2"] or [i.item_id for i in form.items] == [
-        "who",
-        "q1",
-        "q2",
-    ]
+    assert [item.item_id for item in form.items] == ["who", "q1", "q2"]
     assert [level.code for level in form.levels] == [1, 2, 3]
-    assert answers_of(pa.table(columns), form, "x").problems == []
+    found = answers_of(pa.table(columns), form, "x")
+    assert found.problems == []
+    # 1 to 3 may be from the best or to the best.
+    with pytest.raises(BadConfiguration, match="is_order_confirmed = true"):
+        analyse(found)
 
 
 def test_a_packs_form_has_the_best_level_last(packs: dict[str, Pack]) -> None:
@@ -672,6 +675,7 @@ def test_from_a_file_to_its_report(file: Path, tmp_path: Path) -> None:
     # A person puts the scale right: 9 is no level of it.
     text = form.read_text(encoding="utf-8")
     text = re.sub(r"\n\[\[levels\]\]\ncode = 9\n[^\[]*", "\n", text).replace('# key = "enrolment_id"', 'key = "id"')
+    text = text.replace("is_order_confirmed = false", "is_order_confirmed = true")
     form.write_text(text, encoding="utf-8")
     page, book = tmp_path / "r.html", tmp_path / "r.xlsx"
     code, told = run(
@@ -692,6 +696,10 @@ def test_wrong_questions_are_told(file: Path, tmp_path: Path) -> None:
         run("analyse", file)
     with pytest.raises(BadConfiguration, match="name a file of answers"):
         run("analyse")
+    with pytest.raises(BadConfiguration, match="nobody has confirmed the order of the levels"):
+        run("analyse", file, "--form", form)
+    text = form.read_text(encoding="utf-8")
+    form.write_text(text.replace("is_order_confirmed = false", "is_order_confirmed = true"), encoding="utf-8")
     with pytest.raises(BadConfiguration, match="41 answered, more than the 5"):
         run("analyse", file, "--form", form, "--asked", 5)
     with pytest.raises(BadConfiguration, match=r"write the report as \.html"):

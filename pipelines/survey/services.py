@@ -1,0 +1,182 @@
+"""What form services put beside the questions of an export: columns about the sheet, questions with several answers, free text."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from ingest.sources.roster.columns import field_named
+from pipelines.survey.answers import seconds_of
+from pipelines.survey.form import Multiple, plain
+
+__all__ = ["Columns", "sorted_out"]
+
+#: Fields of a roster that say who somebody is.
+_WHO = frozenset({"name", "id_number", "phone", "mail", "account"})
+#: A separator joins options only where its parts come again: most of the parts have to.
+_SEPARATORS = ("┋", ";", "；", "|", "、", ", ", ",", "\n")
+_MOST_OPTIONS = 30
+_LONGEST_OPTION = 60
+_FLAGS = frozenset({"0", "1", "0.0", "1.0", "true", "false"})
+_WORDS_OF_FLAGS = frozenset({"y", "n", "yes", "no", "是", "否"})
+#: A column of one option: the question and the option, as services write them.
+_OPTION = (
+    re.compile(r"^(?P<stem>.+?)\s*\[(?P<option>[^\[\]]+)\]$"),
+    re.compile(r"^(?P<stem>.+)/(?P<option>[^/]+)$"),
+    re.compile(r"^(?P<stem>.+?)\s*[(（](?P<option>[^()（）]+)[)）]$"),
+    re.compile(r"^(?P<stem>.+?)[:：—](?P<option>.+)$"),
+    re.compile(r"^(?P<stem>.+)_(?P<option>\d+)$"),
+)
+_FREE_TEXT = re.compile(
+    r"建议|意见|其他|其它|原因|说明|为什么|感想|收获|开放|comment|suggest|feedback|opinion|why|other|describe|explain|_text$",
+    re.I,
+)
+_LONG_TEXT = 15
+
+
+class _Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    seconds: tuple[str, ...]
+    about: tuple[str, ...]
+    #: Columns of which one is enough to recognise the service.
+    alone: tuple[str, ...] = ()
+
+
+@cache
+def _services() -> tuple[_Service, ...]:
+    written = tomllib.loads(Path(__file__).with_name("services.toml").read_text(encoding="utf-8"))
+    return msgspec.convert(written["service"], tuple[_Service, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of an export by what they are.
+
+    Attributes:
+        service: whose export it is, empty where no service is recognised.
+        seconds: the column that says how long somebody took.
+        about: about the answer sheet.
+        who: saying who answered, by name or number.
+        multiple: questions with several answers, by name.
+        texts: free text.
+        rest: all others, among which the items are.
+    """
+
+    service: str
+    seconds: str | None
+    about: Sequence[str]
+    who: Sequence[str]
+    multiple: Mapping[str, Multiple]
+    texts: Sequence[str]
+    rest: Sequence[str]
+
+
+def sorted_out(columns: Mapping[str, Sequence[str]], labels: Mapping[str, str]) -> Columns:
+    """The columns of an export by what they are.
+
+    Args:
+        columns: their cells, by name.
+        labels: their questions, where they are not their names.
+    """
+    service = _service_of(columns)
+    about = [c for c in columns if service and plain(c) in service.about]
+    seconds = next((c for c in columns if service and plain(c) in service.seconds), None)
+    if seconds is not None and not any(seconds_of(cell) is not None for cell in columns[seconds]):
+        about.append(seconds)
+        seconds = None
+    rest = [c for c in columns if c not in about and c != seconds]
+    who = [c for c in rest if field_named(c) in _WHO or field_named(labels.get(c, "")) in _WHO]
+    rest = [c for c in rest if c not in who]
+    multiple: dict[str, Multiple] = {}
+    of_options = _split(rest, columns, labels)
+    for stem, options in of_options.items():
+        multiple[stem] = Multiple(columns=options)
+    taken = {c for options in of_options.values() for c in options.values()} | set(of_options)
+    rest = [c for c in rest if c not in taken]
+    joined = set()
+    for column in rest:
+        separator = _separator(columns[column])
+        if separator is not None:
+            question = labels.get(column, column)
+            multiple[column if question in multiple else question] = Multiple(column=column, separator=separator)
+            joined.add(column)
+    rest = [c for c in rest if c not in joined]
+    texts = [c for c in rest if _is_free_text(f"{c} {labels.get(c, '')}", columns[c])]
+    return Columns(
+        service.name if service else "", seconds, about, who, multiple, texts, [c for c in rest if c not in texts]
+    )
+
+
+def _service_of(names: Mapping[str, object]) -> _Service | None:
+    """The service with most of the columns; two of its own at least, for many a file has an id."""
+    plainly = {plain(name) for name in names}
+    own = {s: len(plainly & {*s.about, *s.seconds}) + len(plainly & set(s.alone)) for s in _services()}
+    best = max(own, key=lambda s: own[s])
+    return best if own[best] > 1 else None
+
+
+def _split(
+    rest: Sequence[str], columns: Mapping[str, Sequence[str]], labels: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Questions whose options are columns of their own: option → column, by the question."""
+    found: dict[str, dict[str, str]] = {}
+    for n, pattern in enumerate(_OPTION):
+        stems: dict[str, list[tuple[str, str]]] = {}
+        taken = {c for options in found.values() for c in options.values()}
+        for column in rest:
+            match = pattern.match(column)
+            if match is not None and column not in taken:
+                stems.setdefault(match["stem"].strip(), []).append((column, match["option"].strip()))
+        for stem, parts in stems.items():
+            said = [{plain(cell) for cell in columns[c]} for c, _ in parts]
+            flags = _FLAGS | _WORDS_OF_FLAGS if n < 2 else _FLAGS
+            if len(parts) < 2 or stem in found:
+                continue
+            if all(values <= flags | {""} for values in said) and any(len(values) > 1 for values in said):
+                # A code for an option says less than the question's text, which Qualtrics writes as "question - option".
+                found[stem] = {labels.get(c, "").rpartition(" - ")[2] or option: c for c, option in parts}
+            elif all(len(values - {""}) == 1 and "" in values for values in said) and len(set().union(*said)) > len(
+                parts
+            ):
+                # Each column has the text of its option, or nothing.
+                found[stem] = {next(cell.strip() for cell in columns[c] if cell.strip()): c for c, _ in parts}
+    return found
+
+
+def _separator(cells: Sequence[str]) -> str | None:
+    """What joins the options of a column's cells; None where it takes one answer."""
+    said = [cell for cell in cells if cell.strip()]
+    if len(said) < 2:
+        return None
+    for separator in _SEPARATORS:
+        joined = [cell for cell in said if separator in cell.strip().rstrip(separator)]
+        if not joined or (separator != "┋" and len(joined) < 2):
+            continue
+        rows = [[p for part in cell.split(separator) if (p := part.strip())] for cell in said]
+        counts = Counter(part for row in rows for part in row)
+        again = sum(count for count in counts.values() if count > 1)
+        if (
+            len(counts) <= _MOST_OPTIONS
+            and max(map(len, counts)) <= _LONGEST_OPTION
+            and all(len(row) == len(set(row)) for row in rows)
+            and (separator == "┋" or 10 * again >= 9 * counts.total())
+        ):
+            return separator
+    return None
+
+
+def _is_free_text(question: str, cells: Sequence[str]) -> bool:
+    said = [text for cell in cells if (text := cell.strip())]
+    if not said or all(seconds_of(text) is not None for text in said):
+        return False
+    different = set(said)
+    if _FREE_TEXT.search(question) and (len(different) > 2 or max(map(len, different)) > _LONG_TEXT):
+        return 2 * len(different) > len(said)
+    return len(different) > max(11, len(said) // 2) and sum(map(len, said)) > _LONG_TEXT * len(said) / 2
