@@ -84,7 +84,8 @@ def form(
         scale = w["scale"].format(name=draft.scale) if draft.scale else w["unknown"]
         output.print(escape(w["written"].format(file=target, n=len(draft.items), scale=scale)), soft_wrap=True)
         if not draft.is_order_confirmed:
-            output.print(f"[yellow]{escape(w['unconfirmed'].format(file=target))}[/yellow]", soft_wrap=True)
+            why = w["unconfirmed" if draft.is_whole else "incomplete"].format(file=target)
+            output.print(f"[yellow]{escape(why)}[/yellow]", soft_wrap=True)
     output.print(escape(w["next"].format(command=f"xueqing survey analyse {file} --form {to}")), soft_wrap=True)
 
 

@@ -22,27 +22,9 @@ __all__ = ["Answers", "Chosen", "Problem", "answers_of", "read_answers", "second
 
 #: A value that may name or number somebody is not told again.
 _TELLING = re.compile(r"\d{6}|@|.{25}")
-#: What a column of one option holds where the option was not chosen.
-_NOT_CHOSEN = frozenset(
-    {
-        "",
-        "0",
-        "0.0",
-        "false",
-        "no",
-        "n",
-        "none",
-        "not selected",
-        "unchecked",
-        "否",
-        "未选",
-        "未选中",
-        "(空)",
-        "(跳过)",
-        "-2",
-        "-3",
-    }
-)
+#: What form services write where nothing was chosen, and what a column of one option holds where that option was not.
+_NOTHING = frozenset({"", "(空)", "(跳过)", "-2", "-3"})
+_NOT_CHOSEN = _NOTHING | {"0", "0.0", "false", "no", "n", "none", "not selected", "unchecked", "否", "未选", "未选中"}
 #: What somebody wrote beside an option ("其他〖…〗") is free text, and no option.
 _BESIDE = re.compile(r"〖.*?〗|﹝.*?﹞", re.S)
 _UNITS = (("小时", 3600), ("分钟", 60), ("分", 60), ("秒", 1))
@@ -193,7 +175,7 @@ def answers_of(
     long_rows = [Problem(row, "", "", label_of("survey.refusals", "too_long")) for row in too_long]
     whole = replace(
         found, problems=[*found.problems, *wrong, *long_rows], seconds=times,
-        multiple={name: _chosen(table, form.multiple[name], headers) for name, headers in multiple.items()},
+        multiple={name: _chosen(table, form, form.multiple[name], headers) for name, headers in multiple.items()},
     )  # fmt: skip
     return whole.of(_kept(whole))
 
@@ -237,10 +219,11 @@ def seconds_of(text: str) -> float | None:
     return number if 0 <= number < float("inf") else None
 
 
-def _chosen(table: pa.Table, asked: Multiple, headers: Mapping[str, str]) -> Chosen:
+def _chosen(table: pa.Table, form: Form, asked: Multiple, headers: Mapping[str, str]) -> Chosen:
+    nothing = {plain(text) for text in form.not_applicable} | (_NOTHING if asked.column is not None else _NOT_CHOSEN)
     if asked.column is None:
         columns = [
-            np.array([plain(text) not in _NOT_CHOSEN for text in table.column(h).to_pylist()], bool) for h in headers.values()
+            np.array([plain(text) not in nothing for text in table.column(h).to_pylist()], bool) for h in headers.values()
         ]  # fmt: skip
         return Chosen(list(headers), np.column_stack(columns) if columns else np.zeros((table.num_rows, 0), bool))
     (header,) = headers.values()
@@ -248,7 +231,7 @@ def _chosen(table: pa.Table, asked: Multiple, headers: Mapping[str, str]) -> Cho
     said: list[list[int]] = []
     for cell in table.column(header).to_pylist():
         parts = [_BESIDE.sub("", part).strip() for part in cell.split(asked.separator)]
-        said.append([places.setdefault(part, len(places)) for part in parts if plain(part) not in _NOT_CHOSEN])
+        said.append([places.setdefault(part, len(places)) for part in parts if plain(part) not in nothing])
     chosen = np.zeros((len(said), len(places)), bool)
     for row, options in enumerate(said):
         chosen[row, options] = True

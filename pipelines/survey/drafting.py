@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pipelines.survey.files import AnswerFile
 from pipelines.survey.form import plain
-from pipelines.survey.scales import Scale, direction_told, option_text, recognise
+from pipelines.survey.scales import Direction, Scale, direction_told, option_text, recognise
 from pipelines.survey.services import Columns, sorted_out
 
 __all__ = ["Draft", "draft_forms"]
@@ -34,12 +34,14 @@ class Draft:
         form_id: of the form.
         scale: what its levels are called together, empty where nothing says.
         is_order_confirmed: the file or the words themselves say which level is the lowest.
+        is_whole: no level seems to be missing.
     """
 
     form_id: str
     scale: str
     items: Sequence[str]
     is_order_confirmed: bool
+    is_whole: bool
     text: str
 
 
@@ -52,12 +54,27 @@ class _Group:
     scale: Scale | None = None
     levels: list[tuple[int | None, str]] = field(default_factory=list)
     is_confirmed: bool = False
+    is_whole: bool = True
+    #: What the questions say of their numbers.
+    told: Direction | None = None
     #: The places of the values in the scale, to tell scales apart that use other words for the same level.
     places: dict[str, int] = field(default_factory=dict)
 
     @property
     def has_numbers(self) -> bool:
-        return not self.levels and all(_WHOLE.fullmatch(v) for v in self.values)
+        return bool(self.values) and all(_WHOLE.fullmatch(v) for v in self.values)
+
+    @property
+    def name(self) -> str:
+        if self.scale is not None:
+            return self.scale.name
+        codes = [code for code, _ in self.levels if code is not None]
+        return f"{min(codes)}-{max(codes)}" if codes and self.has_numbers else ""
+
+    def labels(self, label: str) -> tuple[str, str]:
+        """A level's labels in both languages."""
+        scale = self.scale or (self.told.scale if self.told is not None else None)
+        return scale.labels(label) if scale is not None else (label, label)
 
 
 def draft_forms(file: AnswerFile) -> list[Draft]:
@@ -75,12 +92,12 @@ def draft_forms(file: AnswerFile) -> list[Draft]:
     left = [c for c in about.rest if c not in used]
     drafts: list[Draft] = []
     for n, group in enumerate(groups or [_Group([], set())]):
-        name = (group.scale.name if group.scale else "") if group.levels else ""
+        name = group.name
         form_id = stem if len(groups) < 2 else f"{stem}-{name or n + 1}"
         if any(form_id == draft.form_id for draft in drafts):
             form_id = f"{form_id}-{n + 1}"
         text = _text(file, form_id, group, about if n == 0 else None, left, skipped)
-        drafts.append(Draft(form_id, name, group.columns, group.is_confirmed, text))
+        drafts.append(Draft(form_id, name, group.columns, group.is_confirmed, group.is_whole, text))
     return drafts
 
 
@@ -102,10 +119,9 @@ def _groups(
     labelled = [c for c in few if file.levels.get(c)]
     groups = _labelled(file, {c: few[c] for c in labelled})
     groups += _worded({c: v for c, v in few.items() if c not in labelled}, file)
-    certain = [g for g in groups if g.scale is not None]
-    # Where a scale is recognised, one column that shares its values with no other is rather something to compare by.
-    kept = [g for g in groups if g.scale is not None or len(g.columns) > 1]
-    if not certain and not kept and groups:
+    # One column that shares its values with no other, which are no scale that is known, is rather something to compare by.
+    kept = [g for g in groups if g.scale is not None or g.is_confirmed or len(g.columns) > 1]
+    if not kept and groups:
         kept = [max(groups, key=lambda g: (len(g.columns), -len(g.values)))]
     place = {column: n for n, column in enumerate(cells)}
     for group in kept:
@@ -156,18 +172,18 @@ def _worded(columns: Mapping[str, set[str]], file: AnswerFile) -> list[_Group]:
     groups: list[_Group] = []
     for column, values in sorted(columns.items(), key=lambda c: -len(c[1])):
         if len(values) > 1:
-            _put(groups, column, values)
+            _put(groups, column, values, direction_told(f"{column} {file.labels.get(column, '')}"))
     for column, values in columns.items():
         if len(values) == 1:  # everybody said the same: an item where others have that level
-            home = next((g for g in groups if values <= g.values), None)
+            home = next((g for g in groups if values <= g.values and g.told is None), None)
             if home is not None:
                 home.columns.append(column)
     for group in groups:
-        _order(group, file)
+        _order(group)
     return groups
 
 
-def _put(groups: list[_Group], column: str, values: set[str]) -> None:
+def _put(groups: list[_Group], column: str, values: set[str], told: Direction | None) -> None:
     found = recognise(values)
     numbers = all(_WHOLE.fullmatch(v) for v in values)
     if found is None and numbers and not all(_LOWEST <= int(v) <= _HIGHEST for v in values):
@@ -181,12 +197,16 @@ def _put(groups: list[_Group], column: str, values: set[str]) -> None:
                 group.values |= values
                 group.places = together
                 return
-        elif found is None and group.scale is None and (values <= group.values or _are_one_range(values, group.values)):
+        elif (
+            found is None and group.scale is None and group.told == told
+            and (values <= group.values or _are_one_range(values, group.values))
+        ):  # fmt: skip
             group.columns.append(column)
             group.values |= values
             return
+    places = dict(found.places) if found else {}
     groups.append(
-        _Group([column], set(values), found.scale if found else None, places=dict(found.places) if found else {})
+        _Group([column], set(values), found.scale if found else None, told=told if numbers else None, places=places)
     )
 
 
@@ -203,24 +223,22 @@ def _range(values: set[str]) -> tuple[int, int] | None:
     return next((r for r in _USUAL if r[1] >= 5 and r[0] <= min(numbers) and max(numbers) <= r[1]), None)
 
 
-def _order(group: _Group, file: AnswerFile) -> None:
+def _order(group: _Group) -> None:
     if group.scale is not None:
         group.levels = [(None, value) for value in sorted(group.values, key=group.places.__getitem__)]
-        group.is_confirmed = True
+        group.is_whole = group.scale.is_whole(group.places.values())
+        group.is_confirmed = group.is_whole
     elif group.has_numbers:
-        numbers = sorted({int(v) for v in group.values})
-        told = [direction_told(f"{c} {file.labels.get(c, '')}") for c in group.columns]
-        says = {one[0] for one in told if one is not None}
-        names = {number: text for one in told if one is not None for number, text in one[1].items()}
-        numbers = sorted({*numbers, *names}) if len(says) == 1 else numbers
-        if (numbers[0], numbers[-1]) in _USUAL and 2 * len(numbers) >= numbers[-1] - numbers[0] + 1:
-            numbers = list(range(numbers[0], numbers[-1] + 1))
+        names = group.told.names if group.told is not None else {}
+        numbers = sorted({*map(int, group.values), *names})
+        ends = (numbers[0], numbers[-1])
         # From 0 to 10 the highest is the best wherever it is used; from 1 on, services and offices do either.
-        group.is_confirmed = (len(says) == 1 and None not in told) or (numbers[0], numbers[-1]) == (0, 10)
-        if says == {False}:
+        group.is_confirmed = group.told is not None or ends == (0, 10)
+        if ends in _USUAL and (group.is_confirmed or 2 * len(numbers) > ends[1] - ends[0]):
+            numbers = list(range(ends[0], ends[1] + 1))
+        if group.told is not None and not group.told.is_rising:
             numbers.reverse()
-        labels = names if len(says) == 1 else {}
-        group.levels = [(n, labels.get(n, str(n))) for n in numbers]
+        group.levels = [(n, names.get(n, str(n))) for n in numbers]
     else:
         group.levels = [(None, value) for value in sorted(group.values, key=option_text)]
 
@@ -238,6 +256,12 @@ def _text(
     if group.is_confirmed or not group.levels:
         lines += [
             "# Levels go from the lowest to the highest. A level that nobody chose may be missing: add it in its place."
+        ]
+    elif not group.is_whole:
+        lines += [
+            "# A level seems to be missing, because nobody chose it: means would be wrong. Put it in its place, from the lowest to the",
+            "# highest, or leave the levels as they are where the form offered no other; then set this to true. No figure is made before.",
+            "is_order_confirmed = false",
         ]
     else:
         lines += [
@@ -262,9 +286,10 @@ def _text(
         lines += ["# How long each took:", f"seconds = {_quoted(about.seconds)}"]
     lines += ["", *(_beside(about, left) if about is not None else ["[groups]", "[texts]"])]
     for code, label in group.levels:
-        zh, en = group.scale.labels(label) if group.scale is not None else (label, label)
+        zh, en = group.labels(label)
         lines += ["", "[[levels]]", *([f"code = {code}"] if code is not None else [])]
         lines += [f"label_zh = {_quoted(zh)}", f"label_en = {_quoted(en)}"]
+        lines += [f"aliases = [{_quoted(label)}]"] if plain(label) not in (plain(zh), plain(en)) else []
     for n, column in enumerate(group.columns, 1):
         item = column if re.fullmatch(r"[A-Za-z0-9._-]+", column) else f"item-{n}"
         label = _quoted(file.labels.get(column, column))
@@ -307,7 +332,7 @@ def _neutral(group: _Group) -> int | None:
         return None
     middle = group.scale.place(group.scale.neutral)
     for n, (code, label) in enumerate(group.levels, 1):
-        if group.scale.place(label) == middle:
+        if group.scale.place(label) == middle and 1 < n < len(group.levels):
             return n if code is None else code
     return None
 

@@ -91,15 +91,22 @@ def _read_table(file: Path, form: Form | None) -> AnswerFile:
     for sheet in read_sheets(file):
         rows = iter(sheet.rows)
         head = list(islice(rows, HEAD_ROWS))
-        header = find_header(head, sheet.merged, lambda name: _squeezed(name) in known, at_least=1) if known else None
-        is_known = header is not None
-        header = header or header_by_shape(head, sheet.merged)
+        header = header_by_shape(head, sheet.merged)
+        by_name = find_header(head, sheet.merged, lambda name: _squeezed(name) in known, at_least=1) if known else None
+        is_known = by_name is not None
+        # Names in two rows are known by both together, or by the lower one alone: of the two readings the one that knows more.
+        if by_name is not None and (header is None or _knows(by_name, known) >= _knows(header, known)):
+            header = by_name
         if header is not None and (is_known or first is None):
             found = _columns(file.name, sheet, header, head, rows, known)
             if is_known or not known:
                 return found
             first = found
     return first or AnswerFile(file.name, pa.table({}), np.zeros(0, np.int64))
+
+
+def _knows(header: Header, known: Mapping[str, str]) -> int:
+    return len({_squeezed(name) for name in header.names} & known.keys())
 
 
 def _columns(

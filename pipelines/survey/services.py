@@ -20,6 +20,12 @@ __all__ = ["Columns", "sorted_out"]
 
 #: Fields of a roster that say who somebody is.
 _WHO = frozenset({"name", "id_number", "phone", "mail", "account"})
+#: What forms put before the name of a field: "1、您的姓名", "Q1. Your name".
+_NUMBERED = re.compile(r"^\W*(?:q?\d+(?:[-_.]\d+)?\s*[、.:)）．：]*\s*)?(?:请|填写|输入|您的|你的|your\b|\s)*", re.I)
+#: Numbers of rows, which are no answers.
+_NUMBERS = frozenset({"id", "no", "no.", "number", "编号", "序号", "respondent", "record"})
+#: From so many rows on, whole numbers that never come twice are numbers of rows.
+_ROWS_TOLD_APART = 6
 #: A separator joins options only where its parts come again: most of the parts have to.
 _SEPARATORS = ("┋", ";", "；", "|", "、", ", ", ",", "\n")
 _MOST_OPTIONS = 30
@@ -39,6 +45,11 @@ _FREE_TEXT = re.compile(
     re.I,
 )
 _LONG_TEXT = 15
+_SENTENCE = re.compile(r"\S\s+\S|[\u3400-\u9fff]{4}|[\u3400-\u9fff][，。！？、；]")
+_ACCOUNT = re.compile(
+    r"user|account|e-?mail|phone|(?:\b|_)(?:id|name|key|token)$|微信|账号|帐号|学号|工号|电话|手机|网址|\burl",
+    re.IGNORECASE,
+)
 
 
 class _Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,14 +103,15 @@ def sorted_out(columns: Mapping[str, Sequence[str]], labels: Mapping[str, str]) 
         about.append(seconds)
         seconds = None
     rest = [c for c in columns if c not in about and c != seconds]
-    who = [c for c in rest if field_named(c) in _WHO or field_named(labels.get(c, "")) in _WHO]
-    rest = [c for c in rest if c not in who]
+    about += [c for c in rest if plain(c) in _NUMBERS or _is_number_of_row(columns[c])]
+    rest = [c for c in rest if c not in about]
     multiple: dict[str, Multiple] = {}
-    of_options = _split(rest, columns, labels)
-    for stem, options in of_options.items():
+    for stem, options in _split(rest, columns, labels).items():
         multiple[stem] = Multiple(columns=options)
-    taken = {c for options in of_options.values() for c in options.values()} | set(of_options)
+    taken = {c for asked in multiple.values() for c in asked.columns.values()} | set(multiple)
     rest = [c for c in rest if c not in taken]
+    who = [c for c in rest if any(field_named(_NUMBERED.sub("", text)) in _WHO for text in (c, labels.get(c, "")))]
+    rest = [c for c in rest if c not in who]
     joined = set()
     for column in rest:
         separator = _separator(columns[column])
@@ -108,7 +120,7 @@ def sorted_out(columns: Mapping[str, Sequence[str]], labels: Mapping[str, str]) 
             multiple[column if question in multiple else question] = Multiple(column=column, separator=separator)
             joined.add(column)
     rest = [c for c in rest if c not in joined]
-    texts = [c for c in rest if _is_free_text(f"{c} {labels.get(c, '')}", columns[c])]
+    texts = [c for c in rest if _is_free_text([c, *filter(None, [labels.get(c)])], columns[c])]
     return Columns(
         service.name if service else "", seconds, about, who, multiple, texts, [c for c in rest if c not in texts]
     )
@@ -172,11 +184,23 @@ def _separator(cells: Sequence[str]) -> str | None:
     return None
 
 
-def _is_free_text(question: str, cells: Sequence[str]) -> bool:
+def _is_free_text(names: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether cells are sentences; a column of names, schools or accounts is none, for free text is quoted."""
     said = [text for cell in cells if (text := cell.strip())]
-    if not said or all(seconds_of(text) is not None for text in said):
+    if not said or any(_ACCOUNT.search(name) or field_named(_NUMBERED.sub("", name)) for name in names):
         return False
     different = set(said)
-    if _FREE_TEXT.search(question) and (len(different) > 2 or max(map(len, different)) > _LONG_TEXT):
-        return 2 * len(different) > len(said)
-    return len(different) > max(11, len(said) // 2) and sum(map(len, said)) > _LONG_TEXT * len(said) / 2
+    if 2 * len(different) <= len(said) or 2 * sum(_SENTENCE.search(text) is not None for text in said) < len(said):
+        return False
+    if any(_FREE_TEXT.search(name) for name in names) and len(different) > 2:
+        return True
+    mean = sum(map(len, said)) / len(said)
+    return len(said) > 2 and mean > (_LONG_TEXT if len(different) <= 11 else _LONG_TEXT / 2)
+
+
+def _is_number_of_row(cells: Sequence[str]) -> bool:
+    return (
+        len(cells) >= _ROWS_TOLD_APART
+        and len(set(cells)) == len(cells)
+        and all(cell.strip().isdigit() for cell in cells)
+    )

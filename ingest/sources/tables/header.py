@@ -56,21 +56,22 @@ def find_header(
 
 
 def header_by_shape(rows: Sequence[Sequence[Cell]], merged: Sequence[Area], *, joiner: str = "—") -> Header | None:
-    """The first rows that name most columns differently, where nothing says which names are known; None of an empty sheet.
+    """The first rows that name most columns, where nothing says which names are known; None of an empty sheet.
 
-    A title above is one text, merged or alone. A second row of names is merged with the first, or stands where the first has gaps:
+    A title above is one cell, merged or alone. A second row of names is merged with the first, or stands where the first has gaps:
     its columns are named by both rows.
     """
     spread = _spread(rows[:HEAD_ROWS], merged)
     used = {column for row in spread for column, text in enumerate(row) if text}
-    place = next((n for n, row in enumerate(spread) if 2 * len({text for text in row if text}) > len(used)), None)
+    written = [{column for column, cell in enumerate(row) if str(cell).strip()} for row in rows[:HEAD_ROWS]]
+    place = next((n for n, columns in enumerate(written) if 2 * len(columns) > len(used)), None)
     if place is None:
         return None
     high = [area for area in merged if area.top <= place <= area.bottom and area.bottom > area.top]
     first = min([place, *(area.top for area in high)])
     last = max([place, *(area.bottom for area in high)])
     chosen = [list(row) for row in spread[first : last + 1]]
-    if last == place and last + 1 < len(spread) and _has_gaps_filled(spread[place], spread[place + 1], used):
+    if last == place and last + 1 < len(spread) and _has_gaps_filled(written[place], written[place + 1], used):
         last += 1
         below = spread[last]
         for column in range(1, max(used) + 1):
@@ -86,11 +87,10 @@ def header_by_shape(rows: Sequence[Sequence[Cell]], merged: Sequence[Area], *, j
     return Header(first + 1, last + 1, names)
 
 
-def _has_gaps_filled(above: Sequence[str], below: Sequence[str], used: Collection[int]) -> bool:
+def _has_gaps_filled(above: Collection[int], below: Collection[int], used: Collection[int]) -> bool:
     """Whether a row names just the columns that the row above it left without a name, each with the one that they belong to."""
-    gaps = {column for column in used if column >= len(above) or not above[column]}
-    named = {column for column, text in enumerate(below) if text}
-    return bool(gaps) and 0 not in gaps and gaps <= named <= gaps | {column - 1 for column in gaps}
+    gaps = set(used) - set(above)
+    return bool(gaps) and 0 not in gaps and gaps <= set(below) <= gaps | {column - 1 for column in gaps}
 
 
 def _spread(rows: Sequence[Sequence[Cell]], merged: Sequence[Area]) -> list[list[str]]:
