@@ -303,9 +303,11 @@ def _beside(about: Columns, left: Sequence[str]) -> list[str]:
     """The columns that are no items."""
     lines = []
     if about.service:
-        lines += [f"# An export of {about.service}; about the sheet, and not read: {', '.join(about.about) or 'none'}"]
+        lines += [f"# An export of {about.service}."]
+    if about.about:
+        lines += [f"# About the answer sheet, and not read: {', '.join(about.about)}".replace("\n", " ")]
     if about.who:
-        lines += [f"# Saying who answered, and not read: {', '.join(about.who)}"]
+        lines += [f"# Saying who answered, and not read: {', '.join(about.who)}".replace("\n", " ")]
     lines += [
         "# Columns to compare by, each under the name of what it is; not items here were:",
         f"# {', '.join(left) or 'none'}".replace("\n", " "),

@@ -15,6 +15,7 @@ import msgspec
 from ingest.sources.roster.columns import field_named
 from pipelines.survey.answers import seconds_of
 from pipelines.survey.form import Multiple, plain
+from pipelines.survey.scales import recognise
 
 __all__ = ["Columns", "sorted_out"]
 
@@ -103,27 +104,30 @@ def sorted_out(columns: Mapping[str, Sequence[str]], labels: Mapping[str, str]) 
         about.append(seconds)
         seconds = None
     rest = [c for c in columns if c not in about and c != seconds]
-    about += [c for c in rest if plain(c) in _NUMBERS or _is_number_of_row(columns[c])]
-    rest = [c for c in rest if c not in about]
     multiple: dict[str, Multiple] = {}
     for stem, options in _split(rest, columns, labels).items():
         multiple[stem] = Multiple(columns=options)
-    taken = {c for asked in multiple.values() for c in asked.columns.values()} | set(multiple)
+        # Beside the columns of its options the question has one with all that were chosen.
+        if stem in rest and {part for cell in columns[stem] for part in cell.split()} <= set(options):
+            rest = [c for c in rest if c != stem]
+    taken = {c for asked in multiple.values() for c in asked.columns.values()}
     rest = [c for c in rest if c not in taken]
     who = [c for c in rest if any(field_named(_NUMBERED.sub("", text)) in _WHO for text in (c, labels.get(c, "")))]
-    rest = [c for c in rest if c not in who]
-    joined = set()
+    about += [c for c in rest if c not in who and (plain(c) in _NUMBERS or _is_number_of_row(columns[c]))]
+    rest = [c for c in rest if c not in who and c not in about]
+    texts = []
     for column in rest:
-        separator = _separator(columns[column])
+        question, cells = labels.get(column, column), columns[column]
+        if recognise(text for cell in cells if (text := cell.strip())) is not None:
+            continue
+        separator = _separator(cells)
         if separator is not None:
-            question = labels.get(column, column)
             multiple[column if question in multiple else question] = Multiple(column=column, separator=separator)
-            joined.add(column)
-    rest = [c for c in rest if c not in joined]
-    texts = [c for c in rest if _is_free_text([c, *filter(None, [labels.get(c)])], columns[c])]
-    return Columns(
-        service.name if service else "", seconds, about, who, multiple, texts, [c for c in rest if c not in texts]
-    )
+        elif _is_free_text([column, question], cells):
+            texts.append(column)
+    beside = {asked.column for asked in multiple.values()} | set(texts)
+    rest = [c for c in rest if c not in beside]
+    return Columns(service.name if service else "", seconds, about, who, multiple, texts, rest)
 
 
 def _service_of(names: Mapping[str, object]) -> _Service | None:
