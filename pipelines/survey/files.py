@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +123,11 @@ def _columns(
             questions = [_text(cell) for cell in head[last - 1]]
             begins = last + 1
             break
-    made, rows, too_long = _as_columns(chain(head[begins:], rest), begins, len(names))
+    body = chain(head[begins:], rest)
+    # The cells of a text file are texts already: a million rows of thirty take a third longer otherwise.
+    is_text = Path(name).suffix.lower() in TEXT_ENDINGS
+    texts = cast("Iterable[Sequence[str]]", body) if is_text else ([_text(cell) for cell in row] for row in body)
+    made, rows, too_long = _as_columns(texts, begins, len(names))
     kept = [n for n, (called, column) in enumerate(zip(names, made, strict=True)) if called or _has_values(column)]
     called = [names[n] or f"column {n + 1}" for n in kept]
     labels = {c: questions[n].strip() for c, n in zip(called, kept, strict=True) if n < len(questions)}
@@ -137,7 +142,7 @@ def _has_values(column: pa.ChunkedArray) -> bool:
 
 
 def _as_columns(
-    rows: Iterable[Sequence[Cell]], before: int, width: int
+    rows: Iterable[Sequence[str]], before: int, width: int
 ) -> tuple[list[pa.ChunkedArray], list[int], list[int]]:
     """Columns of texts, the numbers of the rows that are in them, and of those that have too many cells; blank rows are in neither."""
     pieces: list[list[pa.Array]] = [[] for _ in range(width)]
@@ -150,16 +155,16 @@ def _as_columns(
             pieces[place].append(pa.array(cells, pa.string()))
         waiting.clear()
 
-    for number, row in enumerate(rows, before + 1):
-        texts = [cell if type(cell) is str else _text(cell) for cell in row]
+    for number, texts in enumerate(rows, before + 1):
         if not any(texts):
             continue
         if len(texts) != width:
             if any(text.strip() for text in texts[width:]):
                 too_long.append(number)
                 continue
-            texts = [*texts[:width], *[""] * (width - len(texts))]
-        waiting.append(texts)
+            waiting.append([*texts[:width], *[""] * (width - len(texts))])
+        else:
+            waiting.append(texts)
         numbers.append(number)
         if len(waiting) == _AT_A_TIME:
             take()

@@ -591,6 +591,28 @@ def test_the_public_edition_tells_of_no_small_group_and_quotes_nobody() -> None:
     assert [name for name, _ in cells(compose_survey(few, "zh", on=ON, is_public=True)) if name == "各题结果"] == []
 
 
+def test_options_of_few_are_together_in_the_public_edition_and_nobody_is_quoted() -> None:
+    """Of 40: 手机 40, 电脑 20; 12 wrote an option each of their own, which none of the public's business is."""
+    rows = [
+        sheet(f"e{n}", "满意", "满意", "一般") | {"用什么": "┋".join(["手机", *(["电脑"] if n % 2 else []), *([f"我的{n}"] if n < 12 else [])]), "用时": "60秒"}
+        for n in range(40)
+    ]  # fmt: skip
+    form = msgspec_replace(FORM, multiple={"设备": {"column": "用什么", "separator": "┋"}}, seconds="用时")
+    found = analyse(answers_of(table(rows), form, "f.csv"))
+    public, restricted = (compose_survey(found, "zh", on=ON, is_public=p) for p in (True, False))
+    told = [row for name, row in cells(public) if name == "设备"]
+    assert told == [["手机", "40", "100.00"], ["电脑", "20", "50.00"], ["其他选项（合并）", "12", "30.00"]]
+    assert "我的" not in render_markdown(public)
+    assert "我的3" in render_markdown(restricted)
+    assert "答卷用时中位数60秒" in render_markdown(public)
+    few = msgspec_replace(form, multiple={"设备": {"columns": {"手机": "用什么"}}})
+    for n, row in enumerate(rows):
+        row["用什么"] = "1" if n < 4 else ""
+    hidden = compose_survey(analyse(answers_of(table(rows), few, "f.csv")), "zh", on=ON, is_public=True)
+    assert [row for name, row in cells(hidden) if name == "设备"] == []
+    assert "*人作答" in render_markdown(hidden).replace("\\", "")
+
+
 def test_sheets_to_look_at_are_named_in_the_restricted_edition_only() -> None:
     rows = [sheet("a", "1", "1", "1"), sheet("b", "1", "2", "1"), sheet("c", "1", "2", "1"), sheet("d", "1", "3", "1")]
     found = analyse(answers_of(table(rows), FORM, "f.csv"), smallest=0)
