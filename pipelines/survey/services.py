@@ -61,10 +61,16 @@ class _Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alone: tuple[str, ...] = ()
 
 
+class _Services(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    service: tuple[_Service, ...]
+    #: Columns that recognise no service.
+    generic: frozenset[str]
+
+
 @cache
-def _services() -> tuple[_Service, ...]:
+def _services() -> _Services:
     written = tomllib.loads(Path(__file__).with_name("services.toml").read_text(encoding="utf-8"))
-    return msgspec.convert(written["service"], tuple[_Service, ...])
+    return msgspec.convert(written, _Services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,9 @@ def sorted_out(columns: Mapping[str, Sequence[str]], labels: Mapping[str, str]) 
 
 def _service_of(names: Mapping[str, object]) -> _Service | None:
     """The service with most of the columns; two of its own at least, for many a file has an id."""
-    plainly = {plain(name) for name in names}
-    own = {s: len(plainly & {*s.about, *s.seconds}) + len(plainly & set(s.alone)) for s in _services()}
+    known = _services()
+    plainly = {plain(name) for name in names} - known.generic
+    own = {s: len(plainly & {*s.about, *s.seconds}) + len(plainly & set(s.alone)) for s in known.service}
     best = max(own, key=lambda s: own[s])
     return best if own[best] > 1 else None
 

@@ -186,6 +186,18 @@ def test_a_wrong_form_lists_every_mistake(tmp_path: Path) -> None:
     assert all(
         part in told for part in ("neutral: 9", "asked: at least 1", "item_id a comes twice", "'2' means two things")
     )
+    head = 'form_id = "f"\nlabel_zh = "f"\nlabel_en = "f"\n'
+    rest = '[[items]]\nitem_id = "a"\nlabel_zh = "a"\nlabel_en = "a"\n[multiple.m]\nseparator = ""\n[multiple.n]\ncolumn = "x"\nseparator = ""\n'
+    levels = '[[levels]]\nlabel_zh = "差"\nlabel_en = "Bad"\n[[levels]]\n{}label_zh = "好"\nlabel_en = "Good"\n'
+    file.write_text(head + levels.format("") + rest, encoding="utf-8")
+    with pytest.raises(BadConfiguration) as raised:
+        read_form(file)
+    assert "multiple.m: name its column" in str(raised.value)
+    assert "multiple.n: separator" in str(raised.value)
+    # Codes of some levels only say nothing of the others'.
+    file.write_text(head + levels.format("code = 2\n"), encoding="utf-8")
+    with pytest.raises(BadConfiguration, match="missing required field `code`"):
+        read_form(file)
     file.write_text("levels = 3", encoding="utf-8")
     with pytest.raises(BadConfiguration, match=r"form\.toml"):
         read_form(file)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -15,6 +17,8 @@ from pipelines.survey.analysis import analyse
 from pipelines.survey.answers import Answers, read_answers, seconds_of
 from pipelines.survey.files import read_file
 from pipelines.survey.form import Form, Item, Level, Multiple
+from pipelines.survey.people import People, tied
+from pipelines.words import Label
 from warehouse.errors import BadConfiguration
 
 LEVELS = (Level(1, "不满意", "Dissatisfied"), Level(2, "一般", "Neutral"), Level(3, "满意", "Satisfied"))
@@ -133,6 +137,26 @@ def test_lost_digits_of_a_key_are_told_and_nobody_answered_before(tmp_path: Path
     assert (len(set(found.keys)), found.problems) == (12, [])
     short = [["编号", "Q1", "Q2"], *([f"{n}E12", *row] for n, row in enumerate(ROWS))]
     assert read_answers(write(tmp_path / "d.csv", short), form("Q1", "Q2", key="编号")).problems == []
+
+
+def test_an_answer_whose_key_lost_its_digits_is_nobodys_in_a_programme_and_told_once(tmp_path: Path) -> None:
+    rows = [["Q1", "Q2", "编号"], ["满意", "满意", "6.2E+17"], ["满意", "一般", "e1"], ["满意", "一般", ""]]
+    found = read_answers(write(tmp_path / "a.csv", rows), form("Q1", "Q2", key="编号"))
+    names = np.array(["x"], object)
+    people = People("p", Label("p", "p"), date(2026, 6, 1), True, ["e1"], {"county": names}, {}, {}, {})
+    tied_answers = tied(found, people)
+    assert tied_answers.keys == ["e1"]
+    assert [(p.row, p.why.en[:13]) for p in tied_answers.problems] == [(2, "a number cell"), (4, "without a key")]
+
+
+def test_a_file_with_one_answer_a_row_is_read_by_its_own_headers(tmp_path: Path) -> None:
+    rows = [["一份长表"], ["谁", "题", "答"]]
+    for n, (first, second) in enumerate(ROWS):
+        rows += [[f"k{n}", "Q1", first], [f"k{n}", "Q2", second]]
+    wide = msgspec.to_builtins(form("Q1", "Q2", key="谁"))
+    long = msgspec.convert(wide | {"long": {"item": "题", "answer": "答"}}, Form)
+    found = read_answers(write(tmp_path / "a.csv", rows), long)
+    assert (found.respondents, found.rows.tolist()[:2], means(found)) == (12, [3, 5], MEANS)
 
 
 # -- form services

@@ -321,6 +321,15 @@ def test_options_are_counted_as_they_were_chosen(tmp_path: Path) -> None:
     assert qualtrics.multiple["Q2"].counts() == [("Phone", 6), ("Laptop", 4), ("Tablet", 2)]
 
 
+def test_a_file_of_no_service_keeps_its_items_whatever_they_are_called(tmp_path: Path) -> None:
+    """语言 is a column of 腾讯问卷, status one of Qualtrics; here both are items."""
+    columns = {"编号": [str(n) for n in EIGHT], "语言": SATISFIED, "status": SATISFIED[::-1]}
+    assert sorted_out(columns, {}).service == ""
+    (draft,) = drafts(columns)
+    assert draft.items == ["语言", "status"]
+    assert figures(answers_of(pa.table(columns), read(tmp_path, draft), "a")) == [(50.0, 2.5), (50.0, 2.5)]
+
+
 def test_names_accounts_and_schools_are_no_free_text() -> None:
     columns = {
         "opdata_username": [f"some user {n}" for n in range(20)], "学校名称": [f"天水市第{n}中学的学校" for n in range(20)],
