@@ -16,10 +16,11 @@ from pipelines.commands.report import Audience
 from pipelines.console import errors, output
 from pipelines.reports.document.files import check_endings, write_document
 from pipelines.settings import Settings, default_language
-from pipelines.survey.answers import Answers, read_answers, read_table
-from pipelines.survey.form import form_text, read_form
+from pipelines.survey.answers import Answers, read_answers
+from pipelines.survey.files import read_file
+from pipelines.survey.form import read_form
 from pipelines.survey.method import Method
-from pipelines.words import percent, words_of
+from pipelines.words import clean_text, percent, words_of
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration
 
@@ -57,20 +58,35 @@ Problems = Annotated[
 @app.command("form")
 def form(
     file: Annotated[Path, typer.Argument(help="Answers: .csv, .tsv, .xlsx or .sav.")],
-    to: Annotated[Path, typer.Option("--to", help="The form file to write.")] = Path("form.toml"),
+    to: Annotated[
+        Path, typer.Option("--to", help="The form file to write; of further scales form-2.toml and so on, beside it.")
+    ] = Path("form.toml"),
+    language: Language = None,
 ) -> None:
-    """Write a form file to start from: the columns that share a scale as items, its values as levels.
+    """Write form files to start from, one for each scale: its columns as items, its values as levels from the lowest to the highest.
 
-    Then put the levels in order from the lowest, label them, and say which items are reversed.
+    Look them through: labels, reversed items, the key. Where nothing says which level is the lowest, put the levels in order and set
+    is_order_confirmed to true.
     """
-    table = read_table(file)
-    text = form_text(file.name, {name: table.column(name).to_pylist() for name in table.column_names})
-    try:
-        with to.open("x", encoding="utf-8") as target:
-            target.write(text)
-    except FileExistsError:
-        raise BadConfiguration(f"{to} is there already; choose another with --to") from None
-    output.print(f"{to}: look it through, then: xueqing survey analyse {file} --form {to}", soft_wrap=True)
+    from pipelines.survey.drafting import draft_forms
+
+    drafts = draft_forms(read_file(file))
+    targets = [to, *(to.with_name(f"{to.stem}-{n}{to.suffix}") for n in range(2, len(drafts) + 1))]
+    there = [target for target in targets if target.exists()]
+    if there:
+        raise BadConfiguration(f"{there[0]} is there already; choose another with --to")
+    w = words_of("survey.drafts", language or default_language())
+    if len(drafts) > 1:
+        output.print(w["several"].format(n=len(drafts)), soft_wrap=True)
+    for draft, target in zip(drafts, targets, strict=True):
+        with target.open("x", encoding="utf-8") as written:
+            written.write(draft.text)
+        scale = w["scale"].format(name=draft.scale) if draft.scale else w["unknown"]
+        output.print(escape(w["written"].format(file=target, n=len(draft.items), scale=scale)), soft_wrap=True)
+        if not draft.is_order_confirmed:
+            why = w["unconfirmed" if draft.is_whole else "incomplete"].format(file=target)
+            output.print(f"[yellow]{escape(why)}[/yellow]", soft_wrap=True)
+    output.print(escape(w["next"].format(command=f"xueqing survey analyse {file} --form {to}")), soft_wrap=True)
 
 
 @app.command("analyse")
@@ -207,6 +223,16 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
             interval_text(r.top_two, 2, 100), number_text(r.mean.value), interval_text(r.mean), number_text(r.median.value, 1),
         )  # fmt: skip
     output.print(table)
+    for name, asked in answers.multiple.items():
+        if asked.answered and asked.answered >= smallest:
+            table = Table(title=escape(name), caption=w["multiple_note"].format(n=f"{asked.answered:,}"))
+            table.add_column(w["option"], overflow="fold")
+            for column in ("count", "share"):
+                table.add_column(w[column], justify="right")
+            for option, count in asked.counts(smallest):
+                label = escape(clean_text(option)) or w["other_options"]
+                table.add_row(label, f"{count:,}", percent(count, asked.answered))
+            output.print(table)
     facts = [f"{w['respondents']} {answers.respondents:,}"]
     if analysis.asked:
         facts.append(f"{w['rate']} {percent(answers.respondents, analysis.asked)}")
@@ -219,4 +245,6 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
     straight = int(analysis.straight.sum())
     if straight >= smallest:
         facts.append(f"{w['straight']} {straight:,}")
+    if answers.median_seconds is not None:
+        facts.append(w["median_time"].format(n=number_text(answers.median_seconds, 0)))
     output.print(words_of("text", lang)["clause_joiner"].join(facts), soft_wrap=True)

@@ -32,11 +32,13 @@ from pipelines.spreadsheets import safe_cell
 from pipelines.survey.analysis import Analysis, analyse
 from pipelines.survey.answers import Answers, Problem
 from pipelines.survey.estimates import estimates
-from pipelines.survey.form import form_ids, pack_form
+from pipelines.survey.form import check_order, form_ids, pack_form
+from pipelines.survey.matching import in_the_packs_terms
 from pipelines.survey.method import Method
 from pipelines.survey.people import tied
-from pipelines.words import Label
+from pipelines.words import Label, label_of
 from pipelines.workspace import Workspace
+from warehouse.errors import BadConfiguration
 from warehouse.publish import SURVEY_ESTIMATES
 
 __all__ = ["import_answers", "programme_survey", "survey_estimates", "write_problems", "write_survey"]
@@ -48,8 +50,18 @@ def programme_survey(
     workspace: Workspace, programme_id: str, as_of: date | None, *, form_id: str | None = None, answers: Answers | None = None,
     method: Method = Method.WILSON, confidence: float = 0.95, smallest: int = 10,
 ) -> Analysis:  # fmt: skip
-    """Analyse the answers that stand in a programme's events, or a file's ``answers`` tied to its enrolments."""
+    """Analyse the answers that stand in a programme's events, or a file's ``answers`` tied to its enrolments.
+
+    A file's answers are in the terms of the pack's form of that id, where the pack has one.
+
+    Raises:
+        BadConfiguration: the form file and the pack's form contradict each other, or nobody has put the form's levels in order.
+    """
     pack = workspace.definitions.in_force(programme_id, as_of)
+    if answers is not None:
+        check_order(answers.form)
+        if answers.form.form_id in form_ids(pack):
+            answers = in_the_packs_terms(answers, pack_form(pack, answers.form.form_id))
     with open_marts(workspace.warehouse.published) as con:
         people = read_people(con, pack, as_of)
         found = (
@@ -107,8 +119,19 @@ def import_answers(workspace: Workspace, answers: Answers, programme_id: str, an
 
     Returns:
         How many events, and the answers with everything that was left out.
+
+    Raises:
+        BadConfiguration: the pack has no such form, the form file contradicts it, or nobody has put its levels in order. Nothing is
+            written then.
     """
     pack = workspace.definitions.in_force(programme_id, answered_on)
+    check_order(answers.form)
+    if answers.form.form_id not in form_ids(pack):
+        told = label_of(
+            "survey.matching", "no_form", form=answers.form.form_id, programme=programme_id, known=", ".join(form_ids(pack)) or "–"
+        )  # fmt: skip
+        raise BadConfiguration(f"{told.zh}\n{told.en}")
+    answers = in_the_packs_terms(answers, pack_form(pack, answers.form.form_id))
     with open_marts(workspace.warehouse.published) as con:
         people = read_people(con, pack, None)
         learners = keys_of_enrolments(con, programme_id)

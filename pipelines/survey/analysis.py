@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.survey.answers import Answers
+from pipelines.survey.form import check_order
 from pipelines.survey.method import Method
 from pipelines.survey.people import People
 from pipelines.survey.statistics import (
@@ -117,9 +118,10 @@ def analyse(
         smallest: groups of fewer are merged, and not compared.
 
     Raises:
-        BadConfiguration: the conditions of ``method`` do not hold, or more answered than were asked.
+        BadConfiguration: the conditions of ``method`` do not hold, more answered than were asked, or nobody has put the levels in order.
     """
     form, codes = answers.form, answers.codes
+    check_order(form)
     population = len(people.keys) if people else asked if asked is not None else form.asked
     if population is not None and answers.respondents > population:
         raise BadConfiguration(f"{answers.respondents:,} answered, more than the {population:,} who were asked")

@@ -1,37 +1,74 @@
-"""Answers from the files that survey tools export: CSV, XLSX and SPSS, wide or long, labels or codes."""
+"""The answers in a table of texts, by its form: wide or long, labels or codes, one answer a cell or several."""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
-from pipelines.survey.form import Form, plain
+from ingest.sources.tables import has_lost_digits
+from pipelines.survey.files import read_file
+from pipelines.survey.form import Form, Multiple, plain
 from pipelines.words import Label, label_of
 from warehouse.errors import BadConfiguration
 
-__all__ = ["Answers", "Problem", "answers_of", "read_answers", "read_table"]
+__all__ = ["Answers", "Chosen", "Problem", "answers_of", "read_answers", "seconds_of"]
 
 #: A value that may name or number somebody is not told again.
 _TELLING = re.compile(r"\d{6}|@|.{25}")
+#: What form services write where nothing was chosen, and what a column of one option holds where that option was not.
+_NOTHING = frozenset({"", "(空)", "(跳过)", "-2", "-3"})
+_NOT_CHOSEN = _NOTHING | {"0", "0.0", "false", "no", "n", "none", "not selected", "unchecked", "否", "未选", "未选中"}
+#: What somebody wrote beside an option ("其他〖…〗") is free text, and no option.
+_BESIDE = re.compile(r"〖.*?〗|﹝.*?﹞", re.S)
+_UNITS = (("小时", 3600), ("分钟", 60), ("分", 60), ("秒", 1))
+_IN_UNITS = re.compile(r"(\d+(?:\.\d+)?)\s*(小时|分钟|分|秒)")
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A cell or row that does not fit its form: the row in the file (the header is 1), the column, the value, and why."""
+    """A cell or row that does not fit its form: the row in the file, the column, the value, and why.
+
+    Attributes:
+        is_of_row: nothing of the row is taken; otherwise its other cells are.
+    """
 
     row: int
     column: str
     value: str
     why: Label
+    is_of_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which options each respondent chose of a question that takes several: respondents × options, and whether there was any answer."""
+
+    options: Sequence[str]
+    chosen: npt.NDArray[np.bool_]
+
+    @property
+    def answered(self) -> int:
+        """How many chose one option or more."""
+        return int(self.chosen.any(axis=1).sum())
+
+    def counts(self, smallest: int = 0) -> list[tuple[str, int]]:
+        """How many chose each option, the most frequent first.
+
+        Options of fewer than ``smallest`` are one, under an empty name: what somebody wrote as an option of their own may be among them.
+        """
+        counted = self.chosen.sum(axis=0).tolist()
+        few = [n for n, count in enumerate(counted) if count < smallest]
+        told = [(option, int(count)) for option, count in zip(self.options, counted, strict=True) if count >= smallest]
+        together = int(self.chosen[:, few].any(axis=1).sum())
+        return [*sorted(told, key=lambda one: -one[1]), *([("", together)] if together else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +82,8 @@ class Answers:
         groups, texts: by name, a value of each respondent.
         problems: what did not fit; those cells count as unanswered, those rows are left out.
         rows_read: rows of the file that had anything in them.
+        multiple: by name, the questions that take several answers.
+        seconds: how long each took, nan where that is not told; None where the form names no column of it.
     """
 
     form: Form
@@ -56,11 +95,19 @@ class Answers:
     problems: Sequence[Problem]
     rows_read: int
     unused_columns: Sequence[str]
+    multiple: Mapping[str, Chosen] = field(default_factory=dict)
+    seconds: npt.NDArray[np.float64] | None = None
 
     @property
     def respondents(self) -> int:
         """How many answered one item or more."""
         return len(self.codes)
+
+    @property
+    def median_seconds(self) -> float | None:
+        """How long the middle one took, of those of whom it is told."""
+        told = self.seconds[~np.isnan(self.seconds)] if self.seconds is not None else ()
+        return float(np.median(told)) if len(told) else None
 
     @property
     def not_applicable(self) -> Mapping[str, int]:
@@ -74,7 +121,8 @@ class Answers:
             keys=[k for k, keep in zip(self.keys, kept, strict=True) if keep] if self.keys else [], rows=self.rows[kept],
             groups={name: values[kept] for name, values in self.groups.items()},
             texts={name: [v for v, keep in zip(values, kept, strict=True) if keep] for name, values in self.texts.items()},
-            problems=sorted([*self.problems, *more], key=lambda p: (p.row, p.column)),
+            multiple={name: Chosen(one.options, one.chosen[kept]) for name, one in self.multiple.items()},
+            seconds=None if self.seconds is None else self.seconds[kept], problems=sorted([*self.problems, *more], key=lambda p: (p.row, p.column)),
         )  # fmt: skip
 
 
@@ -82,95 +130,22 @@ def read_answers(file: Path, form: Form) -> Answers:
     """The answers of a file.
 
     Raises:
-        BadConfiguration: the file cannot be read, or an item, key or group has no column.
+        BadConfiguration: there is no such file, or an item, key or group has no column.
+        BadSource: the file cannot be read as what its ending says.
     """
-    return answers_of(read_table(file), form, file.name)
+    found = read_file(file, form)
+    return answers_of(found.table, form, found.name, found.rows, found.too_long)
 
 
-def read_table(file: Path) -> pa.Table:
-    """A file's columns as texts.
+def answers_of(
+    table: pa.Table, form: Form, file: str, rows: npt.NDArray[np.int64] | None = None, too_long: Sequence[int] = ()
+) -> Answers:
+    """The answers of a table of texts.
 
-    Raises:
-        BadConfiguration: it cannot be read as what its ending says.
+    Args:
+        rows: the number in the file of each row; by default the first below a header of one row is 2.
+        too_long: rows that are not in the table, because they have more cells than it has columns.
     """
-    if not file.exists():
-        raise BadConfiguration(f"there is no file {file}")
-    try:
-        match file.suffix.lower():
-            case ".csv" | ".tsv" | ".txt":
-                table = _read_csv(file)
-            case ".xlsx" | ".xls" | ".ods":
-                table = _read_workbook(file)
-            case ".sav" | ".zsav":
-                table = _read_spss(file)
-            case _:
-                raise BadConfiguration(f"{file.name}: answers are read from .csv, .tsv, .xlsx and .sav")
-    except BadConfiguration:
-        raise
-    except Exception as error:  # each reader has errors of its own
-        raise BadConfiguration(f"{file.name} cannot be read as {file.suffix[1:].upper()}: {error}") from error
-    twice = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
-    if twice:
-        raise BadConfiguration(f"{file.name}: the column {', '.join(twice)} comes twice")
-    return table
-
-
-def _read_csv(file: Path) -> pa.Table:
-    with file.open("rb") as opened:
-        head = opened.read(1 << 16)
-    encoding = "utf-8"
-    try:
-        head[:60_000].decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head[:60_000]) - 4:
-            encoding = "gb18030"  # what spreadsheets in China write
-    first = head.decode(encoding, errors="replace").partition("\n")[0]
-    delimiter = max(",\t;", key=first.count)
-    names = [n.strip().lstrip("\ufeff") for n in next(csv.reader([first.rstrip("\r")], delimiter=delimiter))]
-    convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    table = pa_csv.read_csv(
-        file, read_options=pa_csv.ReadOptions(encoding=encoding, column_names=names, skip_rows=1),
-        parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True), convert_options=convert,
-    )  # fmt: skip
-    return table.cast(pa.schema([(n, pa.string()) for n in table.column_names]))
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return "" if value != value else str(int(value)) if value.is_integer() else str(value)
-    return str(value)
-
-
-def _read_workbook(file: Path) -> pa.Table:
-    from python_calamine import CalamineWorkbook
-
-    rows = CalamineWorkbook.from_path(str(file)).get_sheet_by_index(0).to_python()
-    if not rows:
-        return pa.table({})
-    names = [_text(n).strip() for n in rows[0]]
-    columns = [pa.array([_text(v) for v in column], pa.string()) for column in zip(*rows[1:], strict=True)]
-    return pa.Table.from_arrays(columns or [pa.array([], pa.string()) for _ in names], names=names)
-
-
-def _read_spss(file: Path) -> pa.Table:
-    import pyreadstat
-
-    frame, meta = pyreadstat.read_sav(str(file), user_missing=True)
-    columns = []
-    for name in frame.columns:
-        # What the file itself calls a code stands: a form that calls it otherwise is told so, and nothing is mixed up.
-        labels: dict[str, str] = {
-            _text(code): str(label) for code, label in meta.variable_value_labels.get(name, {}).items()
-        }
-        texts = map(_text, frame[name].tolist())
-        columns.append(pa.array([labels.get(text, text) for text in texts], pa.string()))
-    return pa.Table.from_arrays(columns, names=list(frame.columns))
-
-
-def answers_of(table: pa.Table, form: Form, file: str) -> Answers:
-    """The answers of a table of texts."""
     columns: dict[str, str] = {plain(name): name for name in table.column_names}
 
     def column(name: str, what: str) -> str:
@@ -183,19 +158,88 @@ def answers_of(table: pa.Table, form: Form, file: str) -> Answers:
     key = column(form.key, "the key") if form.key else None
     groups = {name: column(header, f"the group {name}") for name, header in form.groups.items()}
     texts = {name: column(header, f"the text {name}") for name, header in form.texts.items()}
-    used = {key, *groups.values(), *texts.values()} - {None}
+    seconds = column(form.seconds, "the time taken") if form.seconds else None
+    multiple = {
+        name: {option: column(header, f"the question {name}") for option, header in asked.headers.items()}
+        for name, asked in form.multiple.items()
+    }
+    used = {key, seconds, *groups.values(), *texts.values(), *(h for one in multiple.values() for h in one.values())}
+    numbers = np.arange(2, table.num_rows + 2) if rows is None else rows
     if form.long is not None:
         if key is None:
             raise BadConfiguration(f"{file}: a long table needs the form's key, to tell who answered")
         used |= {column(form.long.item, "the items"), column(form.long.answer, "the answers")}
-        table, rows = _widened(table, form, key, columns)
-    else:
-        rows = np.arange(2, table.num_rows + 2)
-    return _answers(table, rows, form, file, key, groups, texts, used)
+        table, numbers = _widened(table, numbers, form, key, columns)
+    found = _answers(table, numbers, form, file, key, groups, texts, used)
+    times, wrong = _times(table, numbers, seconds)
+    long_rows = [Problem(row, "", "", label_of("survey.refusals", "too_long")) for row in too_long]
+    whole = replace(
+        found, problems=[*found.problems, *wrong, *long_rows], seconds=times,
+        multiple={name: _chosen(table, form, form.multiple[name], headers) for name, headers in multiple.items()},
+    )  # fmt: skip
+    return whole.of(_kept(whole))
+
+
+def _kept(answers: Answers) -> npt.NDArray[np.bool_]:
+    """Who answered anything, the first time."""
+    left_out = [problem.row for problem in answers.problems if problem.is_of_row]
+    return np.asarray((answers.codes > 0).any(axis=1)) & ~np.isin(answers.rows, left_out)
+
+
+def _times(
+    table: pa.Table, rows: npt.NDArray[np.int64], column: str | None
+) -> tuple[npt.NDArray[np.float64] | None, list[Problem]]:
+    if column is None:
+        return None, []
+    texts = table.column(column).to_pylist()
+    found = [seconds_of(text) for text in texts]
+    why = label_of("survey.refusals", "no_time")
+    wrong = [
+        Problem(int(row), column, _shown(text), why)
+        for row, text, seconds in zip(rows, texts, found, strict=True)
+        if seconds is None and text.strip()
+    ]
+    return np.array([float("nan") if seconds is None else seconds for seconds in found]), wrong
+
+
+def seconds_of(text: str) -> float | None:
+    """Seconds as form services write them: 205, 205秒, 3分25秒, 0:03:25; None of anything else."""
+    written = plain(text).replace(" ", "")
+    clock = _CLOCK.fullmatch(written)
+    if clock is not None:
+        hours, minutes, seconds = clock.groups()
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
+    parts = _IN_UNITS.findall(written)
+    if parts and "".join(number + unit for number, unit in parts) == written:
+        return sum(float(number) * dict(_UNITS)[unit] for number, unit in parts)
+    try:
+        number = float(written)
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None
+
+
+def _chosen(table: pa.Table, form: Form, asked: Multiple, headers: Mapping[str, str]) -> Chosen:
+    nothing = {plain(text) for text in form.not_applicable} | (_NOTHING if asked.column is not None else _NOT_CHOSEN)
+    if asked.column is None:
+        columns = [
+            np.array([plain(text) not in nothing for text in table.column(h).to_pylist()], bool) for h in headers.values()
+        ]  # fmt: skip
+        return Chosen(list(headers), np.column_stack(columns) if columns else np.zeros((table.num_rows, 0), bool))
+    (header,) = headers.values()
+    places: dict[str, int] = {}
+    said: list[list[int]] = []
+    for cell in table.column(header).to_pylist():
+        parts = [_BESIDE.sub("", part).strip() for part in cell.split(asked.separator)]
+        said.append([places.setdefault(part, len(places)) for part in parts if plain(part) not in nothing])
+    chosen = np.zeros((len(said), len(places)), bool)
+    for row, options in enumerate(said):
+        chosen[row, options] = True
+    return Chosen(list(places), chosen)
 
 
 def _widened(
-    table: pa.Table, form: Form, key: str, columns: Mapping[str, str]
+    table: pa.Table, rows: npt.NDArray[np.int64], form: Form, key: str, columns: Mapping[str, str]
 ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """A long table with one row a respondent, each with the answer of its first row of an item."""
     assert form.long is not None
@@ -210,14 +254,14 @@ def _widened(
         who = by_row[key][number]
         if who not in order:
             order[who] = len(order)
-            first.append(number + 2)
+            first.append(int(rows[number]))
             for values in wide.values():
                 values.append("")
             for name, values in rest.items():
                 values.append(by_row[name][number])
         found = form.item_columns.get(plain(by_row[item][number]))
         if found is None:
-            unknown[by_row[item][number]] = number + 2
+            unknown[by_row[item][number]] = int(rows[number])
         elif not wide[found][order[who]]:
             wide[found][order[who]] = by_row[answer][number]
     if unknown:
@@ -253,24 +297,25 @@ def _answers(
         codes[:, n] = found
         blank &= ~said
         problems += [Problem(int(rows[i]), headers[one.item_id], _shown(value), no_level) for i, value in bad]
-    keys = table.column(key).to_pylist() if key else []
-    keep = np.asarray((codes > 0).any(axis=1))
+    keys = [text.strip() for text in table.column(key).to_pylist()] if key else []
     if key:
         first: dict[str, int] = {}
+        lost = label_of("survey.refusals", "lost_digits")
         for i, who in enumerate(keys):
-            if not keep[i] or not who.strip():
+            if not (codes[i] > 0).any() or not who:
                 continue
-            if first.setdefault(who.strip(), i) != i:
-                keep[i] = False
-                before = int(rows[first[who.strip()]])
-                why = label_of("survey.refusals", "answered_before", row=before)
-                problems.append(Problem(int(rows[i]), key, "", why))
-    everybody = Answers(
-        form, codes, [k.strip() for k in keys], rows,
+            if "+" in who and has_lost_digits(who):
+                # Many different numbers look alike now: nobody answered before, and nobody knows who answered.
+                keys[i] = ""
+                problems.append(Problem(int(rows[i]), key, "", lost))
+            elif first.setdefault(who, i) != i:
+                why = label_of("survey.refusals", "answered_before", row=int(rows[first[who]]))
+                problems.append(Problem(int(rows[i]), key, "", why, is_of_row=True))
+    return Answers(
+        form, codes, keys, rows,
         {name: np.array(table.column(header).to_pylist(), object) for name, header in groups.items()},
         {name: table.column(header).to_pylist() for name, header in texts.items()}, problems, int(np.count_nonzero(~blank)), unused,
     )  # fmt: skip
-    return everybody.of(keep)
 
 
 def _codes(

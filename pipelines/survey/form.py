@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,7 +17,9 @@ from ingest.programmes.rows import SurveyItem, SurveyLevel
 from pipelines.words import Label, label_of
 from warehouse.errors import BadConfiguration
 
-__all__ = ["Form", "Item", "Level", "form_ids", "form_text", "from_the_lowest", "pack_form", "plain", "read_form"]
+__all__ = [
+    "Form", "Item", "Level", "Multiple", "check_order", "form_ids", "from_the_lowest", "pack_form", "plain", "read_form",
+]  # fmt: skip
 
 
 class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +61,19 @@ class _Long(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: str
 
 
+class Multiple(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question that takes several answers: a column whose cells hold them all, or a column for each option (option → header)."""
+
+    column: str | None = None
+    separator: str = "┋"
+    columns: Mapping[str, str] = {}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The columns, by option; of one column for all of them by an empty text."""
+        return self.columns if self.column is None else {"": self.column}
+
+
 class Form(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     """The form.
 
@@ -70,6 +85,10 @@ class Form(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
         groups: columns by which to compare, by the name of what they are.
         texts: columns of free text, by name.
         asked: how many could have answered, where that is known.
+        has_codes: false where the levels have labels only: their codes are then their places, and no cell may hold one.
+        multiple: questions that take several answers, by name: they are counted, and no items of the scale.
+        seconds: the column that says how long somebody took.
+        is_order_confirmed: false until somebody has put the levels in order: nothing is made of the answers before.
     """
 
     form_id: str
@@ -84,6 +103,10 @@ class Form(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     texts: Mapping[str, str] = {}
     long: _Long | None = None
     asked: int | None = None
+    has_codes: bool = True
+    is_order_confirmed: bool = True
+    multiple: Mapping[str, Multiple] = {}
+    seconds: str | None = None
 
     @property
     def label(self) -> Label:
@@ -95,7 +118,7 @@ class Form(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
         """What a cell may hold → the level's position from 1, or 0 for not applicable; texts as :func:`plain` makes them."""
         found: dict[str, int] = {plain(text): 0 for text in self.not_applicable}
         for position, level in enumerate(self.levels, 1):
-            for text in (str(level.code), f"{level.code}.0", level.label_zh, level.label_en, *level.aliases):
+            for text in _texts_of(level, has_codes=self.has_codes):
                 found[plain(text)] = position
         return found
 
@@ -108,9 +131,27 @@ class Form(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
                 found.setdefault(plain(text), item.item_id)
         return found
 
+    @property
+    def headers(self) -> list[str]:
+        """Every header that the form names; the columns that a file has to have come first."""
+        found = [*(h for item in self.items for h in item.columns), *filter(None, (self.key, self.seconds))]
+        found += [
+            *self.groups.values(),
+            *self.texts.values(),
+            *(h for m in self.multiple.values() for h in m.headers.values()),
+        ]
+        found += [self.long.item, self.long.answer] if self.long else []
+        return [*found, *(text for item in self.items for text in (item.item_id, item.label_zh, item.label_en))]
+
     def position(self, code: int) -> int | None:
         """The position of a code, from 1."""
         return next((n for n, level in enumerate(self.levels, 1) if level.code == code), None)
+
+
+def _texts_of(level: Level, *, has_codes: bool) -> tuple[str, ...]:
+    """All that a cell may hold for a level."""
+    codes = (str(level.code), f"{level.code}.0") if has_codes else ()
+    return (*codes, level.label_zh, level.label_en, *level.aliases)
 
 
 def plain(text: str) -> str:
@@ -125,7 +166,7 @@ def read_form(file: Path) -> Form:
         BadConfiguration: every mistake in it, in one message.
     """
     try:
-        form = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8-sig")), Form)
+        form = msgspec.convert(_with_places(tomllib.loads(file.read_text(encoding="utf-8-sig"))), Form)
     except FileNotFoundError as error:
         raise BadConfiguration(f"there is no form file {file}") from error
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
@@ -134,6 +175,26 @@ def read_form(file: Path) -> Form:
     if problems:
         raise BadConfiguration("\n".join(problems))
     return form
+
+
+def _with_places(written: dict[str, Any]) -> dict[str, Any]:
+    """What stands in a form file; levels that all have no code get their place as one."""
+    levels = written.get("levels")
+    if isinstance(levels, list) and levels and all(isinstance(one, dict) and "code" not in one for one in levels):
+        numbered = [{**one, "code": n} for n, one in enumerate(levels, 1)]
+        return {**written, "levels": numbered, "has_codes": False}
+    return written
+
+
+def check_order(form: Form) -> None:
+    """Refuse a form whose levels nobody has put in order.
+
+    Raises:
+        BadConfiguration: ``is_order_confirmed`` is false.
+    """
+    if not form.is_order_confirmed:
+        told = label_of("survey.matching", "order_unconfirmed", form=form.form_id)
+        raise BadConfiguration(f"{told.zh}\n{told.en}")
 
 
 def form_ids(pack: Pack) -> list[str]:
@@ -178,65 +239,6 @@ def pack_form(pack: Pack, form_id: str | None = None) -> Form:
     )  # fmt: skip
 
 
-#: From so many different texts on, a column is no item of a scale.
-_MOST_LEVELS = 11
-
-
-def form_text(name: str, columns: Mapping[str, Sequence[str]]) -> str:
-    """A form file to start from: columns that share their few values are items, the rest is named in comments.
-
-    What the values mean, and which is the lowest, only a person knows: the labels are the values themselves.
-    """
-    values = {c: sorted({v.strip() for v in cells if v.strip()}, key=_as_number) for c, cells in columns.items()}
-    scales: dict[tuple[str, ...], list[str]] = {}
-    for column, found in values.items():
-        if 1 < len(found) <= _MOST_LEVELS:
-            scales.setdefault(tuple(found), []).append(column)
-    # The scale that most columns use; those that use fewer of its levels belong to it.
-    scale = max(scales, key=lambda s: (sum(len(c) for k, c in scales.items() if set(k) <= set(s)), -len(s)), default=())
-    items = [c for c, found in values.items() if found and set(found) <= set(scale)]
-    lines = [
-        f"# How to read the answers in {name}. Levels go from the lowest to the highest: put them in order, and label them.",
-        f"form_id = {_quoted(re.sub(r'[^A-Za-z0-9._-]+', '-', name.rsplit('.', 1)[0]).strip('-') or 'survey')}",
-        f"label_zh = {_quoted(name)}",
-        f"label_en = {_quoted(name)}",
-        "# What stands where an item was not answered or did not apply.",
-        'not_applicable = ["", "NA", "N/A", "不适用"]',
-        "# The code of the level that is neither for nor against, if there is one:",
-        "# neutral = 3",
-        "# How many could have answered, where that is known:",
-        "# asked = 359",
-        "# The column that says who answered (in a programme: the enrolment):",
-        '# key = "enrolment_id"',
-        "",
-        "# Columns to compare by, and columns of free text, each under the name of what it is; not items here were:",
-        f"# {', '.join(c for c in columns if c not in items) or 'none'}",
-        "[groups]",
-        '# subject = "subject"',
-        "[texts]",
-        '# suggestions = "comment"',
-    ]
-    for n, value in enumerate(scale, 1):
-        code = int(value) if re.fullmatch(r"-?\d+", value) else n
-        lines += ["", "[[levels]]", f"code = {code}", f"label_zh = {_quoted(value)}", f"label_en = {_quoted(value)}"]
-    for n, column in enumerate(items, 1):
-        item = column if re.fullmatch(r"[A-Za-z0-9._-]+", column) else f"item-{n}"
-        lines += ["", "[[items]]", f"item_id = {_quoted(item)}", f"label_zh = {_quoted(column)}"]
-        lines += [f"label_en = {_quoted(column)}"]
-    return "\n".join(lines) + "\n"
-
-
-def _as_number(text: str) -> tuple[float, str]:
-    try:
-        return float(text), text
-    except ValueError:
-        return float("inf"), text
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # a basic string of TOML is written as one of JSON
-
-
 def _problems(form: Form) -> Sequence[str]:
     found = []
     if len(form.levels) < 2:
@@ -250,11 +252,16 @@ def _problems(form: Form) -> Sequence[str]:
         found += [f"{what} {v} comes twice" for v in sorted({v for v in values if values.count(v) > 1})]
     if form.neutral is not None and form.position(form.neutral) is None:
         found.append(f"neutral: {form.neutral} is none of the levels' codes")
+    for name, asked in form.multiple.items():
+        if (asked.column is None) == (not asked.columns):
+            found.append(f"multiple.{name}: name its column, or the columns of its options")
+        if asked.column is not None and not asked.separator:
+            found.append(f"multiple.{name}: separator: it is empty")
     if form.asked is not None and form.asked < 1:
         found.append("asked: at least 1")
     meanings: dict[str, int] = {plain(t): 0 for t in form.not_applicable}
     for position, level in enumerate(form.levels, 1):
-        for text in (str(level.code), level.label_zh, level.label_en, *level.aliases):
+        for text in _texts_of(level, has_codes=form.has_codes):
             if meanings.setdefault(plain(text), position) != position:
                 found.append(f"levels: {text!r} means two things")
     columns: dict[str, str] = {}

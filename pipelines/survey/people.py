@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.survey.answers import Answers, Problem
+from pipelines.survey.form import plain
 from pipelines.words import Label, label_of
 from warehouse.errors import BadConfiguration
 
@@ -54,9 +55,17 @@ def tied(answers: Answers, people: People) -> Answers:
     if answers.form.key is None:
         raise BadConfiguration("the form names no key, the column that says which enrolment answered")
     places = people.places(answers.keys)
+    # A key whose digits are lost is told already.
+    told = {problem.row for problem in answers.problems if plain(problem.column) == plain(answers.form.key)}
     unknown = [
-        Problem(int(row), answers.form.key, "", label_of("survey.refusals", "not_there" if key else "no_key"))
+        Problem(
+            int(row),
+            answers.form.key,
+            "",
+            label_of("survey.refusals", "not_there" if key else "no_key"),
+            is_of_row=True,
+        )
         for row, key, place in zip(answers.rows, answers.keys, places, strict=True)
-        if place < 0
+        if place < 0 and (key or int(row) not in told)
     ]
     return answers.of(places >= 0, unknown)

@@ -33,7 +33,9 @@ from pipelines.reports.document.xlsx import render_xlsx
 from pipelines.reports.survey.compose import compose_survey
 from pipelines.survey.analysis import Analysis, analyse, merged
 from pipelines.survey.answers import Answers, answers_of, read_answers
-from pipelines.survey.form import Form, Item, Level, form_text, pack_form, read_form
+from pipelines.survey.drafting import draft_forms
+from pipelines.survey.files import AnswerFile
+from pipelines.survey.form import Form, Item, Level, pack_form, read_form
 from pipelines.survey.method import Method
 from pipelines.survey.people import People, tied
 from pipelines.survey.statistics import (
@@ -52,7 +54,7 @@ from pipelines.survey.statistics import (
 )
 from pipelines.words import Label
 from tests.conftest import ROOT
-from warehouse.errors import BadConfiguration
+from warehouse.errors import BadConfiguration, BadSource
 
 ON = date(2017, 12, 25)
 LEVELS = (
@@ -155,7 +157,7 @@ def test_an_unreadable_file_and_a_missing_column_say_what_to_do(tmp_path: Path) 
     with pytest.raises(BadConfiguration, match="there is no file"):
         read_answers(tmp_path / "none.csv", FORM)
     (tmp_path / "x.xlsx").write_bytes(b"no workbook")
-    with pytest.raises(BadConfiguration, match="cannot be read as XLSX"):
+    with pytest.raises(BadSource, match="cannot be read as XLSX"):
         read_answers(tmp_path / "x.xlsx", FORM)
     (tmp_path / "x.doc").write_bytes(b"")
     with pytest.raises(BadConfiguration, match=r"read from \.csv"):
@@ -184,6 +186,18 @@ def test_a_wrong_form_lists_every_mistake(tmp_path: Path) -> None:
     assert all(
         part in told for part in ("neutral: 9", "asked: at least 1", "item_id a comes twice", "'2' means two things")
     )
+    head = 'form_id = "f"\nlabel_zh = "f"\nlabel_en = "f"\n'
+    rest = '[[items]]\nitem_id = "a"\nlabel_zh = "a"\nlabel_en = "a"\n[multiple.m]\nseparator = ""\n[multiple.n]\ncolumn = "x"\nseparator = ""\n'
+    levels = '[[levels]]\nlabel_zh = "差"\nlabel_en = "Bad"\n[[levels]]\n{}label_zh = "好"\nlabel_en = "Good"\n'
+    file.write_text(head + levels.format("") + rest, encoding="utf-8")
+    with pytest.raises(BadConfiguration) as raised:
+        read_form(file)
+    assert "multiple.m: name its column" in str(raised.value)
+    assert "multiple.n: separator" in str(raised.value)
+    # Codes of some levels only say nothing of the others'.
+    file.write_text(head + levels.format("code = 2\n"), encoding="utf-8")
+    with pytest.raises(BadConfiguration, match="missing required field `code`"):
+        read_form(file)
     file.write_text("levels = 3", encoding="utf-8")
     with pytest.raises(BadConfiguration, match=r"form\.toml"):
         read_form(file)
@@ -191,16 +205,17 @@ def test_a_wrong_form_lists_every_mistake(tmp_path: Path) -> None:
 
 def test_a_form_is_begun_from_a_file_and_reads_it(tmp_path: Path) -> None:
     columns = {"who": ["1", "2", "3"], "q1": ["1", "2", "3"], "q2": ["3", "3", "1"], "comment": ["", "long", "other"]}
+    (draft,) = draft_forms(AnswerFile("a file.csv", pa.table(columns), np.arange(2, 5)))
     file = tmp_path / "form.toml"
-    file.write_text(form_text("a file.csv", columns), encoding="utf-8")
+    file.write_text(draft.text, encoding="utf-8")
     form = read_form(file)
-    assert [item.item_id for item in form.items][-2:] == ["q1", "q2"] or [i.item_id for i in form.items] == [
-        "who",
-        "q1",
-        "q2",
-    ]
+    assert [item.item_id for item in form.items] == ["who", "q1", "q2"]
     assert [level.code for level in form.levels] == [1, 2, 3]
-    assert answers_of(pa.table(columns), form, "x").problems == []
+    found = answers_of(pa.table(columns), form, "x")
+    assert found.problems == []
+    # 1 to 3 may be from the best or to the best.
+    with pytest.raises(BadConfiguration, match="is_order_confirmed = true"):
+        analyse(found)
 
 
 def test_a_packs_form_has_the_best_level_last(packs: dict[str, Pack]) -> None:
@@ -588,6 +603,28 @@ def test_the_public_edition_tells_of_no_small_group_and_quotes_nobody() -> None:
     assert [name for name, _ in cells(compose_survey(few, "zh", on=ON, is_public=True)) if name == "各题结果"] == []
 
 
+def test_options_of_few_are_together_in_the_public_edition_and_nobody_is_quoted() -> None:
+    """Of 40: 手机 40, 电脑 20; 12 wrote an option each of their own, which none of the public's business is."""
+    rows = [
+        sheet(f"e{n}", "满意", "满意", "一般") | {"用什么": "┋".join(["手机", *(["电脑"] if n % 2 else []), *([f"我的{n}"] if n < 12 else [])]), "用时": "60秒"}
+        for n in range(40)
+    ]  # fmt: skip
+    form = msgspec_replace(FORM, multiple={"设备": {"column": "用什么", "separator": "┋"}}, seconds="用时")
+    found = analyse(answers_of(table(rows), form, "f.csv"))
+    public, restricted = (compose_survey(found, "zh", on=ON, is_public=p) for p in (True, False))
+    told = [row for name, row in cells(public) if name == "设备"]
+    assert told == [["手机", "40", "100.00"], ["电脑", "20", "50.00"], ["其他选项（合并）", "12", "30.00"]]
+    assert "我的" not in render_markdown(public)
+    assert "我的3" in render_markdown(restricted)
+    assert "答卷用时中位数60秒" in render_markdown(public)
+    few = msgspec_replace(form, multiple={"设备": {"columns": {"手机": "用什么"}}})
+    for n, row in enumerate(rows):
+        row["用什么"] = "1" if n < 4 else ""
+    hidden = compose_survey(analyse(answers_of(table(rows), few, "f.csv")), "zh", on=ON, is_public=True)
+    assert [row for name, row in cells(hidden) if name == "设备"] == []
+    assert "*人作答" in render_markdown(hidden).replace("\\", "")
+
+
 def test_sheets_to_look_at_are_named_in_the_restricted_edition_only() -> None:
     rows = [sheet("a", "1", "1", "1"), sheet("b", "1", "2", "1"), sheet("c", "1", "2", "1"), sheet("d", "1", "3", "1")]
     found = analyse(answers_of(table(rows), FORM, "f.csv"), smallest=0)
@@ -672,6 +709,7 @@ def test_from_a_file_to_its_report(file: Path, tmp_path: Path) -> None:
     # A person puts the scale right: 9 is no level of it.
     text = form.read_text(encoding="utf-8")
     text = re.sub(r"\n\[\[levels\]\]\ncode = 9\n[^\[]*", "\n", text).replace('# key = "enrolment_id"', 'key = "id"')
+    text = text.replace("is_order_confirmed = false", "is_order_confirmed = true")
     form.write_text(text, encoding="utf-8")
     page, book = tmp_path / "r.html", tmp_path / "r.xlsx"
     code, told = run(
@@ -692,6 +730,10 @@ def test_wrong_questions_are_told(file: Path, tmp_path: Path) -> None:
         run("analyse", file)
     with pytest.raises(BadConfiguration, match="name a file of answers"):
         run("analyse")
+    with pytest.raises(BadConfiguration, match="nobody has confirmed the order of the levels"):
+        run("analyse", file, "--form", form)
+    text = form.read_text(encoding="utf-8")
+    form.write_text(text.replace("is_order_confirmed = false", "is_order_confirmed = true"), encoding="utf-8")
     with pytest.raises(BadConfiguration, match="41 answered, more than the 5"):
         run("analyse", file, "--form", form, "--asked", 5)
     with pytest.raises(BadConfiguration, match=r"write the report as \.html"):

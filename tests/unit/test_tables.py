@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.sources.roster.columns import field_named
-from ingest.sources.tables import Area, find_header, read_sheets
+from ingest.sources.tables import Area, find_header, has_lost_digits, header_by_shape, read_sheets
 from warehouse.errors import BadSource
 
 _ENCODINGS = ("utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be")
@@ -101,3 +101,44 @@ def test_the_header_is_found(
 def test_there_may_be_no_header() -> None:
     assert find_header([["甲", "乙"], *_PEOPLE], [], _known) is None
     assert find_header([], [], _known) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "merged", "where", "names"),
+    [
+        ([["a", "b"], ["1", "2"]], [], (1, 1), ["a", "b"]),
+        ([["a"], ["1"]], [], (1, 1), ["a"]),
+        ([["a", "a"], ["1", "2"]], [], (1, 1), ["a", "a"]),
+        ([["名册", "", ""], ["", "", ""], ["a", "b", "c"], ["1", "2", "3"]], [Area(0, 0, 0, 2)], (3, 3), ["a", "b", "c"]),
+        # Merged over and under one another, as workbooks have it: a cell that is merged down stands in each row.
+        ([["a", "g", ""], ["a", "b", "c"], ["1", "2", "3"]], [Area(0, 0, 1, 0), Area(0, 1, 0, 2)], (1, 2), ["a", "g—b", "g—c"]),
+        # The same saved as text: the second row fills the gaps of the first.
+        ([["a", "g", "", "d"], ["", "b", "c", ""], ["1", "2", "3", "4"]], [], (1, 2), ["a", "g—b", "g—c", "d"]),
+        # One column has no name, and the first row of people has all cells.
+        ([["a", "", "c"], ["1", "2", "3"], ["4", "5", "6"]], [], (1, 1), ["a", "", "c"]),
+        # Most columns are of one question, whose name is above theirs.
+        ([["a", "g", "", "", ""], ["a", "b", "c", "d", "e"]], [Area(0, 0, 1, 0), Area(0, 1, 0, 4)], (1, 2), ["a", "g—b", "g—c", "g—d", "g—e"]),
+    ],
+)  # fmt: skip
+def test_a_header_is_seen_by_its_shape(
+    rows: list[list[str]], merged: list[Area], where: tuple[int, int], names: list[str]
+) -> None:
+    header = header_by_shape(rows, merged)
+    assert header is not None
+    assert ((header.first, header.last), list(header.names)) == (where, names)
+
+
+def test_an_empty_sheet_has_no_shape() -> None:
+    assert header_by_shape([], []) is None
+    assert header_by_shape([["", ""]], []) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_lost"),
+    [
+        (6.2e17, True), (10**15, True), (999_999_999_999_999.0, False), ("6.2E+17", True), ("６.2e+17", True), ("620000000000000001", False), (True, False),
+        ("", False), ("E+17", False),
+    ],
+)  # fmt: skip
+def test_numbers_of_more_digits_than_are_kept_are_known(cell: float | str, is_lost: bool) -> None:
+    assert has_lost_digits(cell) is is_lost

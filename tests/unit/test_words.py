@@ -25,7 +25,8 @@ CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 #: Modules that know Chinese as what people hand in, or as data, and not as what they read.
 READERS = {
     "audit/printed.py", "cli.py", "audit/read.py", "collect/rosters/importing.py", "reading/asked_figure.py", "reading/groups.py",
-    "reports/document/blocks.py", "spreadsheets.py", "survey/form.py",
+    "reports/document/blocks.py", "spreadsheets.py", "survey/answers.py", "survey/drafting.py", "survey/scales.py",
+    "survey/services.py",
 }  # fmt: skip
 #: The project's own name in both languages, and an example of a place.
 NAMES = {" · 学情 Xueqing", 'Such as "tianshui-2017 pass_rate county=秦州区 subject=数学 as-of 2017-11-30".'}

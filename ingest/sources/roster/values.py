@@ -7,7 +7,7 @@ import unicodedata
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from ingest.sources.tables import Cell
+from ingest.sources.tables import Cell, has_lost_digits
 
 __all__ = ["Why", "date_of", "gender_of", "id_number_of", "name_of", "phone_of", "text_of"]
 
@@ -44,12 +44,9 @@ class Why(StrEnum):
         return self in (Why.WRONG_PHONE, Why.LOST_PHONE, Why.SHARED_PHONE)
 
 
-#: What spreadsheets keep of a number: more digits are lost.
-_DIGITS_KEPT = 15
 _UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACES = re.compile(r"\s+")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
-_SCIENTIFIC = re.compile(r"[+-]?\d(?:\.\d+)?E\+?\d{1,3}")
 _BETWEEN = re.compile(r"[\s\-'`\u2019.]+")
 _MOBILE = re.compile(r"1[3-9]\d{9}")
 _LANDLINE = re.compile(r"0\d{9,11}|[1-9]\d{6,7}")
@@ -90,13 +87,11 @@ def name_of(cell: Cell) -> tuple[str, Why | None]:
 
 def id_number_of(cell: Cell) -> tuple[str, Why | None]:
     """A Chinese id number of 18 places (GB 11643; an older one of 15 becomes that of 18), or the number of another document."""
-    if _is_too_long_a_number(cell):
+    if has_lost_digits(cell):
         return "", Why.LOST_DIGITS
     text = _BETWEEN.sub("", text_of(cell)).upper()
     if not text:
         return "", None
-    if _SCIENTIFIC.fullmatch(text_of(cell).upper().strip()):
-        return "", Why.LOST_DIGITS
     if len(text) == 15 and text.isascii() and text.isdigit():
         text = f"{text[:6]}19{text[6:]}"
         text += _check_digit(text)
@@ -117,13 +112,9 @@ def _is_day(text: str) -> bool:
     return _day(text[:4], text[4:6], text[6:]) is not None
 
 
-def _is_too_long_a_number(cell: Cell) -> bool:
-    return isinstance(cell, (float, int)) and not isinstance(cell, bool) and abs(cell) >= 10**_DIGITS_KEPT
-
-
 def phone_of(cell: Cell) -> tuple[str, bool, Why | None]:
     """A phone number, and whether it is a mobile one, which is one person's; of several the first mobile one."""
-    if _is_too_long_a_number(cell) or _SCIENTIFIC.fullmatch(text_of(cell).upper()):
+    if has_lost_digits(cell):
         return "", False, Why.LOST_PHONE
     landline = ""
     for part in re.split(r"[/、,;，；或]", text_of(cell)):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ingest.sources.tables.reading import Area, Cell
 
-__all__ = ["HEAD_ROWS", "Header", "find_header"]
+__all__ = ["HEAD_ROWS", "Header", "find_header", "header_by_shape"]
 
 #: Rows in which a header is looked for.
 HEAD_ROWS = 40
@@ -26,6 +26,13 @@ class Header:
     first: int
     last: int
     names: Sequence[str]
+
+    def down_to(self, merged: Sequence[Area]) -> int:
+        """The last row of the header with the rows that its cells are merged down to: what they hold is no row of the table."""
+        within = [
+            area.bottom + 1 for area in merged if area.bottom > area.top and self.first - 1 <= area.top < self.last
+        ]
+        return max([self.last, *within])
 
 
 def find_header(
@@ -46,6 +53,44 @@ def find_header(
             if score >= at_least and (best is None or score > best[0]):
                 best = score, Header(last - height + 1, last, names)
     return best[1] if best is not None else None
+
+
+def header_by_shape(rows: Sequence[Sequence[Cell]], merged: Sequence[Area], *, joiner: str = "—") -> Header | None:
+    """The first rows that name most columns, where nothing says which names are known; None of an empty sheet.
+
+    A title above is one cell, merged or alone. A second row of names is merged with the first, or stands where the first has gaps:
+    its columns are named by both rows.
+    """
+    spread = _spread(rows[:HEAD_ROWS], merged)
+    used = {column for row in spread for column, text in enumerate(row) if text}
+    written = [{column for column, cell in enumerate(row) if str(cell).strip()} for row in rows[:HEAD_ROWS]]
+    place = next((n for n, columns in enumerate(written) if 2 * len(columns) > len(used)), None)
+    if place is None:
+        return None
+    high = [area for area in merged if area.top <= place <= area.bottom and area.bottom > area.top]
+    first = min([place, *(area.top for area in high)])
+    last = max([place, *(area.bottom for area in high)])
+    chosen = [list(row) for row in spread[first : last + 1]]
+    if last == place and last + 1 < len(spread) and _has_gaps_filled(written[place], written[place + 1], used):
+        last += 1
+        below = spread[last]
+        for column in range(1, max(used) + 1):
+            if column >= len(chosen[-1]):
+                chosen[-1].append("")
+            if not chosen[-1][column] and column < len(below) and below[column]:
+                chosen[-1][column] = chosen[-1][column - 1]
+        chosen.append(list(below))
+    names = [
+        joiner.join(dict.fromkeys(row[column] for row in chosen if column < len(row) and row[column]))
+        for column in range(max(used) + 1)
+    ]
+    return Header(first + 1, last + 1, names)
+
+
+def _has_gaps_filled(above: Collection[int], below: Collection[int], used: Collection[int]) -> bool:
+    """Whether a row names just the columns that the row above it left without a name, each with the one that they belong to."""
+    gaps = set(used) - set(above)
+    return bool(gaps) and 0 not in gaps and gaps <= set(below) <= gaps | {column - 1 for column in gaps}
 
 
 def _spread(rows: Sequence[Sequence[Cell]], merged: Sequence[Area]) -> list[list[str]]:

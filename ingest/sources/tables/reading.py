@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,17 +16,22 @@ from typing import NamedTuple, TypeAlias
 
 from warehouse.errors import BadSource
 
-__all__ = ["TEXT_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "read_sheets", "text_form"]
+__all__ = [
+    "TEXT_ENDINGS", "WORKBOOK_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "has_lost_digits", "read_sheets", "text_form",
+]  # fmt: skip
 
 #: A workbook says what a cell is; a cell of a text file is text. An empty cell is an empty text.
 Cell: TypeAlias = str | float | bool | date | datetime | time | timedelta
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
-_WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: What spreadsheets keep of a number: more digits are lost.
+_DIGITS_KEPT = 15
+_SCIENTIFIC = re.compile(r"[+-]?\d(?:\.\d+)?E\+?\d{1,3}")
 _PIECE = 1 << 20
 #: Of two that fit equally well the first.
 _DELIMITERS = ",\t;"
@@ -63,6 +70,13 @@ class TextForm(NamedTuple):
     delimiter: str
 
 
+def has_lost_digits(cell: Cell) -> bool:
+    """Whether a cell is a number that had more digits than a spreadsheet keeps, or the text that one was saved as (6.2E+17)."""
+    if isinstance(cell, str):
+        return _SCIENTIFIC.fullmatch(unicodedata.normalize("NFKC", cell).strip().upper()) is not None
+    return isinstance(cell, (float, int)) and not isinstance(cell, bool) and abs(cell) >= 10**_DIGITS_KEPT
+
+
 def read_sheets(file: Path) -> Iterator[Sheet]:
     """The sheets of a file that can be seen, each to be read before the next is asked for.
 
@@ -74,10 +88,10 @@ def read_sheets(file: Path) -> Iterator[Sheet]:
         raise BadSource(f"there is no file {file}")
     if ending in TEXT_ENDINGS:
         yield Sheet(file.stem, _text_rows(file, text_form(file)))
-    elif ending in _WORKBOOK_ENDINGS:
+    elif ending in WORKBOOK_ENDINGS:
         yield from _workbook(file)
     else:
-        raise BadSource(f"{file.name}: tables are read from {', '.join((*_WORKBOOK_ENDINGS, *TEXT_ENDINGS))}")
+        raise BadSource(f"{file.name}: tables are read from {', '.join((*WORKBOOK_ENDINGS, *TEXT_ENDINGS))}")
 
 
 def _workbook(file: Path) -> Iterator[Sheet]:

@@ -121,7 +121,7 @@ class _Composer:
             blocks.append(Paragraph(w["withheld"].format(n=self.smallest)))
         else:
             sections: Sequence[Callable[[], list[Block]]] = (
-                self.summary, self.item_table, self.shares, self.response, self.beside_others, self.weighted, self.groups,
+                self.summary, self.item_table, self.shares, self.multiple, self.response, self.beside_others, self.weighted, self.groups,
                 self.differences, self.behaviour, self.scale, self.correlations,
             )  # fmt: skip
             for section in sections:
@@ -252,6 +252,20 @@ class _Composer:
         ]  # fmt: skip
         most = max(_PRINTED, len(self.levels) * 15)
         return [Heading(self.w["shares"]), self.table(self.w["shares"], columns, rows, most=most)] if rows else []
+
+    def multiple(self) -> list[Block]:
+        w = self.w
+        columns = [self.column("option", is_number=False), self.column("count"), self.column("share")]
+        found: list[Block] = []
+        for name, asked in self.a.answers.multiple.items():
+            answered = asked.answered
+            note = w["multiple_note"].format(n=self.count(answered).text)
+            rows = [
+                Row([_text(option or w["other_options"]), Value.of_count(count), Value.of_share(count, answered)])
+                for option, count in ([] if self.is_few(answered) else asked.counts(self.smallest))
+            ]
+            found.append(self.table(name, columns, rows, note, most=_PRINTED))
+        return [Heading(w["multiple"]), *found] if found else []
 
     def response(self) -> list[Block]:
         w, rows = self.w, []
@@ -464,6 +478,9 @@ class _Composer:
         ]  # fmt: skip
         columns = [self.column("kind", is_number=False), self.column("count")]
         found: list[Block] = [Heading(w["quality"]), self.table(w["quality"], columns, rows, most=_PRINTED)]
+        seconds = a.answers.median_seconds
+        if seconds is not None and self.n >= self.smallest:
+            found.append(Paragraph(w["median_time"].format(n=number_text(seconds, 0))))
         if a.answers.unused_columns:
             found.append(Paragraph(w["unused"].format(names=", ".join(a.answers.unused_columns))))
         if not self.is_public and a.answers.problems:
