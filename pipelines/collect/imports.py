@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import TypeVar
 
 from ingest.identity import Vault
 from ingest.log.port import EventLog, NewRecord
 from ingest.lrs.writing.loading import load_statements
 from ingest.sealed_records import sealed_record
 from ingest.sink.parse import BatchParser
+from ingest.sources.json_elements import json_texts
+from ingest.sources.kinds import Form
 from ingest.sources.ndjson import read_ndjson
 from ingest.sources.oulad import read_oulad
-from ingest.sources.packed import lines_of
 from ingest.sources.report import ImportReport
+from pipelines.collect.door import Opened, check_release, opened
 from pipelines.collect.simulation import APPEND_BATCH
 from pipelines.collect.store import IMPORTER, opened_store, rejecting
 from pipelines.console import progress
 from pipelines.workspace import Workspace
 from warehouse.errors import BadSource
 
-__all__ = ["already_told", "batches", "import_ndjson", "import_oulad", "import_xapi", "lines_in"]
+__all__ = ["already_told", "batches", "import_ndjson", "import_oulad", "import_xapi"]
 
 
 T = TypeVar("T")
@@ -85,23 +84,9 @@ def sealing(workspace: Workspace) -> Iterator[Callable[[list[NewRecord]], list[N
         yield sealed
 
 
-@contextmanager
-def lines_in(file: Path) -> Iterator[Iterable[bytes]]:
-    """The lines of a file, unpacked where it is packed with gzip; of standard input for ``-``.
-
-    Raises:
-        BadSource: it cannot be read; while it is read, that it is cut off or damaged.
-    """
-    if str(file) == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        opened = cast(BinaryIO, gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")  # noqa: SIM115
-    except OSError as error:
-        raise BadSource(f"{file} cannot be read: {error.strerror}") from error
-    with opened:
-        whole = io.BufferedReader(opened) if isinstance(opened, io.RawIOBase) else opened
-        yield lines_of(whole, file.name) if file.suffix == ".gz" else whole
+def _objects(source: Opened, name: str) -> Iterable[bytes]:
+    """The JSON objects of a file, each as it is written: its lines, or the elements of a list."""
+    return source if source.kind.form is Form.JSON_LINES else json_texts(source, name)
 
 
 def _resolver(vault: Vault, prefix: str) -> Callable[[Iterable[str]], dict[str, str]]:
@@ -114,14 +99,20 @@ def _resolver(vault: Vault, prefix: str) -> Callable[[Iterable[str]], dict[str, 
 
 def import_ndjson(workspace: Workspace, file: Path) -> int:
     """Append our own events; returns how many lines."""
-    with lines_in(file) as lines, progress() as bar:
+    with opened(file, "ndjson") as source, progress() as bar:
         task = bar.add_task(f"Import {file.name or 'standard input'}", total=None)
         with sealing(workspace) as sealed:
-            return _append(workspace.log, read_ndjson(lines), lambda n: bar.advance(task, n), sealed)
+            records = read_ndjson(_objects(source, file.name))
+            return _append(workspace.log, records, lambda n: bar.advance(task, n), sealed)
 
 
 def import_oulad(workspace: Workspace, folder: Path) -> ImportReport:
-    """Append the Open University's dataset."""
+    """Append the Open University's dataset.
+
+    Raises:
+        BadSource: the folder is none, or a file of the release is missing or damaged.
+    """
+    check_release(folder)
     report = ImportReport()
     vault = workspace.vault(create=True)
     with progress() as bar:
@@ -134,11 +125,11 @@ def import_oulad(workspace: Workspace, folder: Path) -> ImportReport:
 def import_xapi(workspace: Workspace, file: Path, programme_id: str, *, open_enrolments: bool) -> ImportReport:
     """Append xAPI statements; unusable lines go to a file of the home that only its owner may read."""
     report = ImportReport()
-    with lines_in(file) as lines, opened_store(workspace) as store, progress() as bar:
+    with opened(file, "xapi") as source, opened_store(workspace) as store, progress() as bar:
         task = bar.add_task(f"Import {file.name}", total=None)
         try:
             load_statements(
-                store, programme_id, lines, IMPORTER, report, rejecting(workspace, file.name, store.people.sealer, programme_id), opens_enrolments=open_enrolments,
+                store, programme_id, _objects(source, file.name), IMPORTER, report, rejecting(workspace, file.name, store.people.sealer, programme_id), opens_enrolments=open_enrolments,
                 advance=lambda: bar.advance(task),
             )  # fmt: skip
         except BadSource as error:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ingest.events import format_time
 from ingest.lrs.standard.formats import instant
+from ingest.sources.door import described, next_command
 from ingest.sources.report import ImportReport
-from pipelines.collect import imports
+from pipelines.collect import door, imports
 from pipelines.collect.simulation import run_simulation, unfold_simulation
 from pipelines.commands.roster import roster
 from pipelines.console import errors, output, progress
@@ -20,6 +22,9 @@ from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration, BadSource
 
 __all__ = ["import_app", "print_report", "register"]
+
+#: Names of records that are told of a file.
+_MOST_NAMES = 12
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +54,41 @@ def simulate(
     output.print(f"{written:,} simulated events appended")
 
 
-import_app = typer.Typer(no_args_is_help=True, help="Bring events in from files.")
+class _LooksFirst(TyperGroup):
+    """``xueqing import FILE`` is ``xueqing import look FILE``: a first word that is no command and looks like a file's name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and (args[0] == "-" or Path(args[0]).suffix or Path(args[0]).exists()):
+            args = ["look", *args]
+        return super().resolve_command(ctx, args)
+
+
+import_app = typer.Typer(
+    cls=_LooksFirst,
+    no_args_is_help=True,
+    help="Bring events in from files. `xueqing import FILE` says what a file is, and which command brings it in.",
+)
+
+
+@import_app.command()
+def look(file: Annotated[Path, typer.Argument(help="Any file or folder; - for standard input.")]) -> None:
+    """Say what a file is and which command brings it in; nothing is written. `xueqing import FILE` is the same."""
+    if file.is_dir():
+        command = door.command_for_folder(file)
+        if command is None:
+            raise BadSource(f"{file} is a folder of nothing that is known; name a file in it")
+        output.print(f"{file}: a folder", soft_wrap=True, markup=False)
+    else:
+        kind = door.seen(file)
+        shown = "standard input" if str(file) == "-" else str(file)
+        output.print(f"{shown}: {described(kind)}", soft_wrap=True, markup=False)
+        if kind.records:
+            columns = f", {kind.columns} columns" if kind.columns else ""
+            output.print(f"its beginning has {kind.records:,} records{columns}")
+        for name, count in list(kind.names.items())[:_MOST_NAMES]:
+            output.print(f"  {count:,} {name}", soft_wrap=True, markup=False)
+        command = next_command(kind, str(file))
+    output.print(f"next: {command}", soft_wrap=True, markup=False)
 
 
 @import_app.command()

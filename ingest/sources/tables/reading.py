@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeAlias
 
 from warehouse.errors import BadSource
 
-__all__ = ["TEXT_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "read_sheets", "text_form"]
+__all__ = ["TEXT_ENDINGS", "WORKBOOK_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "read_sheets", "text_form"]
 
 #: A workbook says what a cell is; a cell of a text file is text. An empty cell is an empty text.
 Cell: TypeAlias = str | float | bool | date | datetime | time | timedelta
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
-_WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -74,10 +74,10 @@ def read_sheets(file: Path) -> Iterator[Sheet]:
         raise BadSource(f"there is no file {file}")
     if ending in TEXT_ENDINGS:
         yield Sheet(file.stem, _text_rows(file, text_form(file)))
-    elif ending in _WORKBOOK_ENDINGS:
+    elif ending in WORKBOOK_ENDINGS:
         yield from _workbook(file)
     else:
-        raise BadSource(f"{file.name}: tables are read from {', '.join((*_WORKBOOK_ENDINGS, *TEXT_ENDINGS))}")
+        raise BadSource(f"{file.name}: tables are read from {', '.join((*WORKBOOK_ENDINGS, *TEXT_ENDINGS))}")
 
 
 def _workbook(file: Path) -> Iterator[Sheet]:
