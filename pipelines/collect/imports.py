@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from ingest.identity import Vault
 from ingest.log.port import EventLog, NewRecord
 from ingest.lrs.writing.loading import load_statements
@@ -18,6 +20,7 @@ from ingest.sources.json_elements import json_texts
 from ingest.sources.kinds import Form
 from ingest.sources.ndjson import read_ndjson
 from ingest.sources.oulad import read_oulad
+from ingest.sources.recorded import RecordedTimes
 from ingest.sources.report import ImportReport
 from pipelines.collect.door import Opened, check_release, opened
 from pipelines.collect.simulation import APPEND_BATCH
@@ -30,6 +33,13 @@ __all__ = ["already_told", "batches", "import_ndjson", "import_oulad", "import_x
 
 
 T = TypeVar("T")
+
+
+class _Programme(msgspec.Struct):
+    programme_id: str = ""
+
+
+_programme = msgspec.json.Decoder(_Programme)
 
 
 def _append(
@@ -97,13 +107,42 @@ def _resolver(vault: Vault, prefix: str) -> Callable[[Iterable[str]], dict[str, 
     return resolve
 
 
-def import_ndjson(workspace: Workspace, file: Path) -> int:
-    """Append our own events; returns how many lines."""
+#: What the report of our own events counts.
+_EVENTS = "events"
+
+
+def import_ndjson(workspace: Workspace, file: Path, recorded_at: str | None = None) -> ImportReport:
+    """Append our own events.
+
+    Args:
+        recorded_at: the field that says when each was first recorded; lines whose claim makes no sense are set aside. None: they are
+            recorded now.
+    """
+    report = ImportReport()
+    recorded = None if recorded_at is None else RecordedTimes(recorded_at, "occurred_at", datetime.now(UTC))
     with opened(file, "ndjson") as source, progress() as bar:
         task = bar.add_task(f"Import {file.name or 'standard input'}", total=None)
-        with sealing(workspace) as sealed:
-            records = read_ndjson(_objects(source, file.name))
-            return _append(workspace.log, records, lambda n: bar.advance(task, n), sealed)
+        with sealing(workspace) as sealed, workspace.sealing(create=True) as sealer:
+
+            def aside(line: bytes, why: str) -> None:
+                report.rows[_EVENTS] += 1
+                report.set_aside[_EVENTS, why] += 1
+                rejecting(workspace, file.name if str(file) != "-" else "stdin", sealer(), _programme_of(line))(line, why)
+
+            records = read_ndjson(_objects(source, file.name), recorded, aside)
+            report.used[_EVENTS] = _append(workspace.log, records, lambda n: bar.advance(task, n), sealed)
+    report.rows[_EVENTS] += report.used[_EVENTS]
+    report.claims = [] if recorded is None else recorded.told()
+    return report
+
+
+def _programme_of(line: bytes) -> str:
+    """The programme that a line names; none where it does not tell."""
+    try:
+        found = _programme.decode(line).programme_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return found
 
 
 def import_oulad(workspace: Workspace, folder: Path) -> ImportReport:
@@ -122,16 +161,24 @@ def import_oulad(workspace: Workspace, folder: Path) -> ImportReport:
     return report
 
 
-def import_xapi(workspace: Workspace, file: Path, programme_id: str, *, open_enrolments: bool) -> ImportReport:
-    """Append xAPI statements; unusable lines go to a file of the home that only its owner may read."""
+def import_xapi(
+    workspace: Workspace, file: Path, programme_id: str, *, open_enrolments: bool, recorded_at: str | None = None
+) -> ImportReport:
+    """Append xAPI statements; unusable lines go to a file of the home that only its owner may read.
+
+    Args:
+        recorded_at: as :func:`import_ndjson` has it.
+    """
     report = ImportReport()
+    recorded = None if recorded_at is None else RecordedTimes(recorded_at, "timestamp", datetime.now(UTC))
     with opened(file, "xapi") as source, opened_store(workspace) as store, progress() as bar:
         task = bar.add_task(f"Import {file.name}", total=None)
         try:
             load_statements(
                 store, programme_id, _objects(source, file.name), IMPORTER, report, rejecting(workspace, file.name, store.people.sealer, programme_id), opens_enrolments=open_enrolments,
-                advance=lambda: bar.advance(task),
+                advance=lambda: bar.advance(task), recorded=recorded,
             )  # fmt: skip
         except BadSource as error:
             raise BadSource(f"{error}. {already_told(report.rows['statements'], 'lines')}") from error
+    report.claims = [] if recorded is None else recorded.told()
     return report

@@ -23,6 +23,13 @@ from warehouse.errors import BadConfiguration, BadSource
 
 __all__ = ["import_app", "print_report", "register"]
 
+RecordedAt = Annotated[
+    str | None,
+    typer.Option(
+        "--recorded-at",
+        help="Field that says when each was first recorded, such as recorded_at or stored: an imported past. By default now.",
+    ),
+]
 #: Names of records that are told of a file.
 _MOST_NAMES = 12
 
@@ -92,10 +99,16 @@ def look(file: Annotated[Path, typer.Argument(help="Any file or folder; - for st
 
 
 @import_app.command()
-def ndjson(file: Annotated[Path, typer.Argument(help="One event a line (.gz too); - for standard input.")]) -> None:
+def ndjson(
+    file: Annotated[Path, typer.Argument(help="One event a line, or one JSON list (.gz too); - for standard input.")],
+    recorded_at: RecordedAt = None,
+) -> None:
     """Append our own events. Every line goes to the log; bad ones end in quarantine."""
-    written = imports.import_ndjson(Workspace(Settings.from_environment()), file)
-    output.print(f"{written:,} records appended; next: xueqing sink")
+    workspace = Workspace(Settings.from_environment())
+    report = imports.import_ndjson(workspace, file, recorded_at)
+    if recorded_at is not None:
+        _print_aside(workspace, report)
+    output.print(f"{report.used.total():,} records appended; next: xueqing sink")
 
 
 @import_app.command()
@@ -120,6 +133,7 @@ def xapi(
     open_enrolments: Annotated[
         bool, typer.Option("--open-enrolments/--no-open-enrolments", help="Enrol each learner in each course met.")
     ] = True,
+    recorded_at: RecordedAt = None,
 ) -> None:
     """Store xAPI statements of a file or of another learning-record store, as a client of `xueqing serve` would.
 
@@ -131,14 +145,20 @@ def xapi(
         raise BadConfiguration("give a FILE, or --from URL with --key")
     if source is None:
         assert file is not None
-        report = imports.import_xapi(workspace, file, programme, open_enrolments=open_enrolments)
+        report = imports.import_xapi(workspace, file, programme, open_enrolments=open_enrolments, recorded_at=recorded_at)
+    elif recorded_at is not None:
+        raise BadConfiguration("--recorded-at is for a FILE: what another store gives is recorded here when it comes")
     else:
         from pipelines.collect import migration
 
         found = migration.parse_key(key or "")
         report = migration.pull(workspace, source, found, programme, _time(since), open_enrolments=open_enrolments)
+    _print_aside(workspace, report)
+
+
+def _print_aside(workspace: Workspace, report: ImportReport) -> None:
     if report.set_aside:
-        report.warnings.append(f"what is no usable statement is kept in {workspace.settings.home / 'rejected'}")
+        report.warnings.append(f"what was set aside is kept in {workspace.settings.home / 'rejected'}")
     print_report(report)
 
 
@@ -213,6 +233,8 @@ def print_report(report: ImportReport) -> None:
         output.print(f"{table}: {rows:,} rows read, {report.used[table]:,} used{again}{rest}", soft_wrap=True)
     for name, n in sorted(report.events.items()):
         output.print(f"  {name}: {n:,}", soft_wrap=True)
+    for claim in report.claims:
+        output.print(claim, soft_wrap=True, markup=False)
     for warning in report.warnings:
         errors.print(f"[yellow]Warning:[/yellow] {warning}")
     if not report.adds_up:
