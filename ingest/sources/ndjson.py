@@ -65,4 +65,6 @@ def _claimed(recorded: RecordedTimes, value: bytes) -> tuple[int | str, str]:
     if not isinstance(document, dict):
         return "no object, and so no time of recording", ""
     source = document.get("source")
-    return recorded.read(document), source[:_MOST_CHARACTERS] if isinstance(source, str) and source.isprintable() else ""
+    return recorded.read(document), source[:_MOST_CHARACTERS] if isinstance(
+        source, str
+    ) and source.isprintable() else ""

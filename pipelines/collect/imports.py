@@ -127,7 +127,9 @@ def import_ndjson(workspace: Workspace, file: Path, recorded_at: str | None = No
             def aside(line: bytes, why: str) -> None:
                 report.rows[_EVENTS] += 1
                 report.set_aside[_EVENTS, why] += 1
-                rejecting(workspace, file.name if str(file) != "-" else "stdin", sealer(), _programme_of(line))(line, why)
+                rejecting(workspace, file.name if str(file) != "-" else "stdin", sealer(), _programme_of(line))(
+                    line, why
+                )
 
             records = read_ndjson(_objects(source, file.name), recorded, aside)
             report.used[_EVENTS] = _append(workspace.log, records, lambda n: bar.advance(task, n), sealed)

@@ -145,7 +145,9 @@ def xapi(
         raise BadConfiguration("give a FILE, or --from URL with --key")
     if source is None:
         assert file is not None
-        report = imports.import_xapi(workspace, file, programme, open_enrolments=open_enrolments, recorded_at=recorded_at)
+        report = imports.import_xapi(
+            workspace, file, programme, open_enrolments=open_enrolments, recorded_at=recorded_at
+        )
     elif recorded_at is not None:
         raise BadConfiguration("--recorded-at is for a FILE: what another store gives is recorded here when it comes")
     else:

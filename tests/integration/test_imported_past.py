@@ -34,16 +34,24 @@ OPENED = event(
     0, "enrolment.opened", "2017-10-10T08:00:00+08:00", "2017-10-10T08:00:01+08:00", enrolment_id="k2", class_id="cl", county_id="qinzhou",
     is_called_up=True,
 )  # fmt: skip
-SESSION = event(1, "session.started", "2017-10-12T08:00:00+08:00", "2017-10-12T08:00:01+08:00", enrolment_id="k2", device="web")
+SESSION = event(
+    1, "session.started", "2017-10-12T08:00:00+08:00", "2017-10-12T08:00:01+08:00", enrolment_id="k2", device="web"
+)
 #: Dated the day after the session, and recorded twelve days later; and what takes it back.
-VOID = event(2, "event.voided", "2017-10-13T08:00:00+08:00", "2017-10-25T08:00:00+08:00", voided_event_id=SESSION["event_id"])
-UNDONE = event(3, "event.voided", "2017-10-13T09:00:00+08:00", "2017-11-01T08:00:00+08:00", voided_event_id=VOID["event_id"])
+VOID = event(
+    2, "event.voided", "2017-10-13T08:00:00+08:00", "2017-10-25T08:00:00+08:00", voided_event_id=SESSION["event_id"]
+)
+UNDONE = event(
+    3, "event.voided", "2017-10-13T09:00:00+08:00", "2017-11-01T08:00:00+08:00", voided_event_id=VOID["event_id"]
+)
 #: Somebody else, whose session was entered a month late.
 OTHER = event(
     4, "enrolment.opened", "2017-10-10T08:00:00+08:00", "2017-10-10T08:00:02+08:00", enrolment_id="k3", class_id="cl", county_id="qinzhou",
     is_called_up=True,
 ) | {"learner_key": "Lk3xxxxxxxxxx"}  # fmt: skip
-LATE = event(5, "session.started", "2017-10-14T08:00:00+08:00", "2017-11-14T08:00:00+08:00", enrolment_id="k3", device="web")
+LATE = event(
+    5, "session.started", "2017-10-14T08:00:00+08:00", "2017-11-14T08:00:00+08:00", enrolment_id="k3", device="web"
+)
 LATE["learner_key"] = OTHER["learner_key"]
 
 
@@ -52,7 +60,9 @@ def ndjson(*events: dict[str, Any]) -> bytes:
 
 
 def logged_in(home: Path, as_of: str, known_by: str) -> str:
-    told = xueqing(home, "explain", f"{P} login_rate county=秦州区 as-of {as_of}", "--lang", "en", "--known-by", known_by)
+    told = xueqing(
+        home, "explain", f"{P} login_rate county=秦州区 as-of {as_of}", "--lang", "en", "--known-by", known_by
+    )
     assert told.returncode == 0, told.stderr
     return told.stdout
 
@@ -74,12 +84,17 @@ def test_what_was_known_of_an_imported_past_is_what_the_platform_knew(tmp_path: 
     done = xueqing(home, "import", "ndjson", "-", "--recorded-at", "noted.at", stdin=ndjson(*events))
     assert done.returncode == 0, done.stderr
     assert "events: 6 rows read, 6 used" in done.stdout
-    assert "recorded as noted.at of old-platform claims: 6, from 2017-10-10T00:00:01Z to 2017-11-14T00:00:00Z" in done.stdout
+    assert (
+        "recorded as noted.at of old-platform claims: 6, from 2017-10-10T00:00:01Z to 2017-11-14T00:00:00Z"
+        in done.stdout
+    )
     assert "0 quarantined" in xueqing(home, "sink").stdout
     assert xueqing(home, "build").returncode == 0
     # A void changes figures from its recording on: the session counts until the 25th, and again when the void is voided.
     assert by_day(home, *DAYS) == [2, 1, 2, 2]
-    assert "1 ÷ 2 = 50.00 %" in logged_in(home, "2017-10-26", "2017-10-24")  # the void and the late session are yet to be recorded
+    assert "1 ÷ 2 = 50.00 %" in logged_in(
+        home, "2017-10-26", "2017-10-24"
+    )  # the void and the late session are yet to be recorded
     assert "0 ÷ 2 = 0.00 %" in logged_in(home, "2017-10-26", "2017-10-26")  # the late session is
     # Imported as if it were of today, the voids have yet to change those days.
     home = tmp_path / "today"
@@ -92,7 +107,9 @@ def test_what_was_known_of_an_imported_past_is_what_the_platform_knew(tmp_path: 
 def test_claims_that_make_no_sense_are_set_aside_with_their_reasons(tmp_path: Path) -> None:
     tomorrow = format_time(datetime.now(UTC) + timedelta(hours=20))
     wrong = {
-        "no time of recording": event(4, "session.started", "2017-10-12T08:00:00Z", None, enrolment_id="k2", device="web"),
+        "no time of recording": event(
+            4, "session.started", "2017-10-12T08:00:00Z", None, enrolment_id="k2", device="web"
+        ),
         "a time of recording without its offset": SESSION | {"noted": {"at": "2017-10-12T08:00:01"}},
         "no such time of recording": SESSION | {"noted": {"at": 1507766401}},
         "recorded after its import": SESSION | {"noted": {"at": tomorrow}},
@@ -120,7 +137,10 @@ def test_statements_of_a_past_are_recorded_when_they_were_stored_there(tmp_path:
         }  # fmt: skip
 
     past, later = "2017-10-12T08:30:00Z", "2017-10-20T08:30:00Z"
-    void = {"verb": {"id": "http://adlnet.gov/expapi/verbs/voided"}, "object": {"objectType": "StatementRef", "id": statement(1)["id"]}}
+    void = {
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
+        "object": {"objectType": "StatementRef", "id": statement(1)["id"]},
+    }
     file = tmp_path / "s.ndjson"
     file.write_bytes(
         ndjson(
@@ -132,7 +152,9 @@ def test_statements_of_a_past_are_recorded_when_they_were_stored_there(tmp_path:
     done = xueqing(home, "import", "xapi", str(file), "-p", P, "--recorded-at", "stored")
     assert done.returncode == 0, done.stderr
     assert "statements: 4 rows read, 3 used, 1 set aside: no time of recording" in done.stdout
-    assert "recorded as stored of statements claims: 3, from 2017-10-12T08:30:00Z to 2017-10-20T08:30:00Z" in done.stdout
+    assert (
+        "recorded as stored of statements claims: 3, from 2017-10-12T08:30:00Z to 2017-10-20T08:30:00Z" in done.stdout
+    )
     with sqlite3.connect(home / "log.sqlite") as con:
         rows = con.execute("select value, recorded_at_us from records").fetchall()
     found = {}
@@ -148,7 +170,9 @@ def test_statements_of_a_past_are_recorded_when_they_were_stored_there(tmp_path:
         (past, "2017-10-12T08:00:00Z"), (past, past), (later, "2017-10-12T09:00:00Z")
     ]  # fmt: skip
     assert "0 quarantined" in xueqing(home, "sink").stdout
-    refused = xueqing(home, "import", "xapi", "--from", "https://x.example", "--key", "a:b", "-p", P, "--recorded-at", "stored")
+    refused = xueqing(
+        home, "import", "xapi", "--from", "https://x.example", "--key", "a:b", "-p", P, "--recorded-at", "stored"
+    )
     assert refused.returncode == 1
     assert "--recorded-at is for a FILE" in refused.stderr
 
