@@ -25,8 +25,8 @@ class NewRecord(NamedTuple):
     """A record to append.
 
     ``recorded_at_us`` (microseconds since 1970, UTC) is left out by everyone but the
-    simulator, which stands in for the platform's own clock, and those who copy records of a
-    log. ``partition``: where a copy has to stand; otherwise the key tells.
+    simulator, which stands in for the platform's own clock, those who copy records of a
+    log, and imports of a past that say when it was recorded (``ingest.sources.recorded``). ``partition``: where a copy has to stand; otherwise the key tells.
     """
 
     key: bytes

@@ -10,7 +10,7 @@ from typing import Any
 
 from warehouse.errors import BadSource
 
-__all__ = ["json_elements"]
+__all__ = ["json_elements", "json_texts"]
 
 #: Characters of one element, at most.
 _MOST_CHARACTERS = 4_000_000
@@ -26,7 +26,20 @@ def json_elements(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
     Raises:
         BadSource: it is no JSON from some character on; after the last element that could be read.
     """
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    return (element for element, _ in _elements(chunks, name, "replace"))
+
+
+def json_texts(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """The same elements as they are written, byte for byte: who reads them sees numbers, repeated names and faults of encoding.
+
+    Raises:
+        BadSource: as :func:`json_elements`.
+    """
+    return (text.encode("utf-8", "surrogateescape") for _, text in _elements(chunks, name, "surrogateescape"))
+
+
+def _elements(chunks: Iterable[bytes], name: str, errors: str) -> Iterator[tuple[Any, str]]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")(errors)
     buffer, place, passed = "", 0, 0
     source = iter(chunks)
     is_whole = False
@@ -38,14 +51,15 @@ def json_elements(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
             continue
         if place < len(buffer):
             try:
-                element, place = _decode(buffer, place)
+                element, end = _decode(buffer, place)
             except json.JSONDecodeError:
                 if is_whole or len(buffer) - place > _MOST_CHARACTERS:
                     raise BadSource(f"{name} is no JSON from character {passed + place + 1:,} on") from None
             except RecursionError:
                 raise BadSource(f"{name} is nested too deeply at character {passed + place + 1:,}") from None
             else:
-                yield element
+                yield element, buffer[place:end]
+                place = end
                 continue
         elif is_whole:
             return

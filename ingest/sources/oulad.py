@@ -105,6 +105,8 @@ def read_oulad(
     Raises:
         BadSource: a table or column is missing.
     """
+    for table in _COLUMNS:
+        _Rows(folder, table, report)  # every file is there, before the first event is given out
     lengths = {(m, p): int(n) for _, (m, p, n) in _Rows(folder, "courses", report) if n.isdigit()}
     starts = {presentation: _start(presentation) for _, presentation in lengths}
     info = list(_Rows(folder, "studentInfo", report))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from warehouse.errors import BadSource
 
-__all__ = ["lines_of", "unpacking"]
+__all__ = ["unpacking"]
 
 
 @contextmanager
@@ -25,9 +25,3 @@ def unpacking(name: str) -> Iterator[None]:
         raise BadSource(f"{name} is cut off: its packed data has no end") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise BadSource(f"{name} is damaged, or no gzip file ({error})") from None
-
-
-def lines_of(file: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Its lines, each whole; raises BadSource as :func:`unpacking`, after the last that could be read."""
-    with unpacking(name):
-        yield from file

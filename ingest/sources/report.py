@@ -17,7 +17,7 @@ class ImportReport:
     """Counts by source table or verb. ``rows`` = ``used`` + ``repeated`` + ``set_aside`` for each.
 
     ``repeated``: what an earlier import of the same file has brought in. ``uncounted``: events, by the platform's name and why they
-    count for nothing.
+    count for nothing. ``claims``: of when records were first recorded, in words: the field, whose claims, how many, the first and the last.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -26,6 +26,7 @@ class ImportReport:
     set_aside: Counter[tuple[str, str]] = field(default_factory=Counter)
     uncounted: Counter[tuple[str, str]] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
+    claims: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property

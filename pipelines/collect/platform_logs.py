@@ -21,7 +21,8 @@ from ingest.sources.counting import Counting
 from ingest.sources.entries import LogEntry
 from ingest.sources.platforms import Platform, PlatformLog
 from ingest.sources.report import LINES, ImportReport, SetAside
-from pipelines.collect.imports import already_told, batches, lines_in
+from pipelines.collect.door import check, opened
+from pipelines.collect.imports import already_told, batches
 from pipelines.collect.store import read_index, rejecting
 from pipelines.console import progress
 from pipelines.workspace import Workspace
@@ -46,11 +47,16 @@ ReadLines = Callable[[Iterable[bytes], str, SetAside], Iterator[LogEntry]]
 AgentOf = Callable[[str], Mapping[str, Any]]
 
 
-def over_lines(read: ReadLines) -> ReadFile:
-    """Reads files, packed ones and standard input too, by their lines."""
+def over_lines(read: ReadLines, command: str) -> ReadFile:
+    """Reads files, packed ones and standard input too, by their lines.
+
+    Args:
+        command: of ``xueqing import``, which says what standard input may be.
+    """
 
     def read_file(file: Path, aside: SetAside) -> Generator[LogEntry, None, None]:
-        with lines_in(file) as lines:
+        # Files were looked at before the first of them was read.
+        with opened(file, command if str(file) == "-" else None) as lines:
             yield from read(lines, file.name, aside)
 
     return read_file
@@ -75,17 +81,20 @@ def import_platform(
     files: Sequence[Path],
     read: ReadFile,
     agent_of: AgentOf,
+    command: str,
 ) -> ImportReport:
     """Append what a platform recorded, as its programme's ``sources.csv`` and the shipped one count it.
 
     Args:
         agent_of: the agent of xAPI that an account is: the vault keeps it as that, so that a log and statements of one platform name the
             same people.
+        command: of ``xueqing import``; files that it does not take are refused before anything is written.
 
     Raises:
         BadConfiguration: there is no such programme.
-        BadSource: a file cannot be read on; what was read before is in the log.
+        BadSource: a file is not what the command takes; or cannot be read on, and what was read before is in the log.
     """
+    check(files, command)
     report = ImportReport()
     pack = workspace.definitions.in_force(platform.programme_id)
     log = workspace.log

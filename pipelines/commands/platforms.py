@@ -117,7 +117,9 @@ def caliper(
     """
     workspace = Workspace(Settings.from_environment())
     place = platform_of(workspace, "caliper", CALIPER, programme, opens_enrolments=open_enrolments)
-    _print(workspace, import_platform(workspace, place, files, over_lines(read_caliper), agent_of))
+    _print(
+        workspace, import_platform(workspace, place, files, over_lines(read_caliper, "caliper"), agent_of, "caliper")
+    )
 
 
 def log(
@@ -151,7 +153,7 @@ def log(
     source = f"{log_map.platform}:{host}" if host else log_map.platform
     place = platform_of(workspace, log_map.platform, source, programme, opens_enrolments=open_enrolments)
     # The reader gives people as the vault calls them.
-    _print(workspace, import_platform(workspace, place, files, read, lambda account: {}))
+    _print(workspace, import_platform(workspace, place, files, read, lambda account: {}, "log"))
 
 
 def _import(
@@ -159,7 +161,9 @@ def _import(
 ) -> None:  # fmt: skip
     source = f"{platform}:{address.partition('://')[2]}"
     place = platform_of(workspace, platform, source, programme, opens_enrolments=opens_enrolments)
-    _print(workspace, import_platform(workspace, place, files, over_lines(read), agents_at(address)))
+    _print(
+        workspace, import_platform(workspace, place, files, over_lines(read, platform), agents_at(address), platform)
+    )
 
 
 def _print(workspace: Workspace, report: ImportReport) -> None:

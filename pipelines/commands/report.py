@@ -12,7 +12,7 @@ import typer
 from pipelines.commands.options import AsOf, Format, PasswordFile, WithNames, naming_of, parse_date
 from pipelines.console import output
 from pipelines.settings import Settings
-from pipelines.steps.reports import write_briefings, write_evaluation
+from pipelines.steps.reports import write_briefings, write_evaluation, write_source_account
 from pipelines.workspace import Workspace
 
 __all__ = ["app"]
@@ -194,6 +194,21 @@ def evaluation(
         workspace, programme, parse_date(as_of), formats=[str(f) for f in format_], smallest=smallest
     )
     output.print(f"{files} files in {folder}", soft_wrap=True)
+
+
+@app.command("source")
+def source(
+    source: Annotated[str, typer.Argument(help="As events name it, such as moodle:moodle.example.org.")],
+    programme: Programme = _USUAL,
+    format_: SomeFormats = None,
+) -> None:
+    """The statement of account to a platform (数据来源对账单): what came of it, and what is late, repeated, refused or impossible.
+
+    With the ids of events and without people, for the platform's provider to mend.
+    """
+    workspace = Workspace(Settings.from_environment())
+    for file in write_source_account(workspace, programme, source, formats=[str(f) for f in format_ or _ALL]):
+        output.print(str(file), soft_wrap=True)
 
 
 @app.command("survey")

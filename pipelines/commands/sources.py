@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ingest.events import format_time
 from ingest.lrs.standard.formats import instant
+from ingest.sources.door import described, next_command
 from ingest.sources.report import ImportReport
-from pipelines.collect import imports
+from pipelines.collect import door, imports
 from pipelines.collect.simulation import run_simulation, unfold_simulation
 from pipelines.commands.roster import roster
 from pipelines.console import errors, output, progress
@@ -20,6 +22,16 @@ from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration, BadSource
 
 __all__ = ["import_app", "print_report", "register"]
+
+RecordedAt = Annotated[
+    str | None,
+    typer.Option(
+        "--recorded-at",
+        help="Field that says when each was first recorded, such as recorded_at or stored: an imported past. By default now.",
+    ),
+]
+#: Names of records that are told of a file.
+_MOST_NAMES = 12
 
 
 def register(app: typer.Typer) -> None:
@@ -49,14 +61,54 @@ def simulate(
     output.print(f"{written:,} simulated events appended")
 
 
-import_app = typer.Typer(no_args_is_help=True, help="Bring events in from files.")
+class _LooksFirst(TyperGroup):
+    """``xueqing import FILE`` is ``xueqing import look FILE``: a first word that is no command and looks like a file's name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and (args[0] == "-" or Path(args[0]).suffix or Path(args[0]).exists()):
+            args = ["look", *args]
+        return super().resolve_command(ctx, args)
+
+
+import_app = typer.Typer(
+    cls=_LooksFirst,
+    no_args_is_help=True,
+    help="Bring events in from files. `xueqing import FILE` says what a file is, and which command brings it in.",
+)
 
 
 @import_app.command()
-def ndjson(file: Annotated[Path, typer.Argument(help="One event a line (.gz too); - for standard input.")]) -> None:
+def look(file: Annotated[Path, typer.Argument(help="Any file or folder; - for standard input.")]) -> None:
+    """Say what a file is and which command brings it in; nothing is written. `xueqing import FILE` is the same."""
+    if file.is_dir():
+        command = door.command_for_folder(file)
+        if command is None:
+            raise BadSource(f"{file} is a folder of nothing that is known; name a file in it")
+        output.print(f"{file}: a folder", soft_wrap=True, markup=False)
+    else:
+        kind = door.seen(file)
+        shown = "standard input" if str(file) == "-" else str(file)
+        output.print(f"{shown}: {described(kind)}", soft_wrap=True, markup=False)
+        if kind.records:
+            columns = f", {kind.columns} columns" if kind.columns else ""
+            output.print(f"its beginning has {kind.records:,} records{columns}")
+        for name, count in list(kind.names.items())[:_MOST_NAMES]:
+            output.print(f"  {count:,} {name}", soft_wrap=True, markup=False)
+        command = next_command(kind, str(file))
+    output.print(f"next: {command}", soft_wrap=True, markup=False)
+
+
+@import_app.command()
+def ndjson(
+    file: Annotated[Path, typer.Argument(help="One event a line, or one JSON list (.gz too); - for standard input.")],
+    recorded_at: RecordedAt = None,
+) -> None:
     """Append our own events. Every line goes to the log; bad ones end in quarantine."""
-    written = imports.import_ndjson(Workspace(Settings.from_environment()), file)
-    output.print(f"{written:,} records appended; next: xueqing sink")
+    workspace = Workspace(Settings.from_environment())
+    report = imports.import_ndjson(workspace, file, recorded_at)
+    if recorded_at is not None:
+        _print_aside(workspace, report)
+    output.print(f"{report.used.total():,} records appended; next: xueqing sink")
 
 
 @import_app.command()
@@ -81,6 +133,7 @@ def xapi(
     open_enrolments: Annotated[
         bool, typer.Option("--open-enrolments/--no-open-enrolments", help="Enrol each learner in each course met.")
     ] = True,
+    recorded_at: RecordedAt = None,
 ) -> None:
     """Store xAPI statements of a file or of another learning-record store, as a client of `xueqing serve` would.
 
@@ -92,14 +145,22 @@ def xapi(
         raise BadConfiguration("give a FILE, or --from URL with --key")
     if source is None:
         assert file is not None
-        report = imports.import_xapi(workspace, file, programme, open_enrolments=open_enrolments)
+        report = imports.import_xapi(
+            workspace, file, programme, open_enrolments=open_enrolments, recorded_at=recorded_at
+        )
+    elif recorded_at is not None:
+        raise BadConfiguration("--recorded-at is for a FILE: what another store gives is recorded here when it comes")
     else:
         from pipelines.collect import migration
 
         found = migration.parse_key(key or "")
         report = migration.pull(workspace, source, found, programme, _time(since), open_enrolments=open_enrolments)
+    _print_aside(workspace, report)
+
+
+def _print_aside(workspace: Workspace, report: ImportReport) -> None:
     if report.set_aside:
-        report.warnings.append(f"what is no usable statement is kept in {workspace.settings.home / 'rejected'}")
+        report.warnings.append(f"what was set aside is kept in {workspace.settings.home / 'rejected'}")
     print_report(report)
 
 
@@ -174,6 +235,8 @@ def print_report(report: ImportReport) -> None:
         output.print(f"{table}: {rows:,} rows read, {report.used[table]:,} used{again}{rest}", soft_wrap=True)
     for name, n in sorted(report.events.items()):
         output.print(f"  {name}: {n:,}", soft_wrap=True)
+    for claim in report.claims:
+        output.print(claim, soft_wrap=True, markup=False)
     for warning in report.warnings:
         errors.print(f"[yellow]Warning:[/yellow] {warning}")
     if not report.adds_up:

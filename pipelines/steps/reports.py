@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+from ingest.sealed_records import opened_record
 from pipelines.console import progress
 from pipelines.reading.evaluation import read_evaluation
 from pipelines.reading.marts import open_marts
+from pipelines.reading.source_account import read_source_account, sources_of
 from pipelines.reading.standing import read_standing
 from pipelines.reading.status import read_status
 from pipelines.reports.briefing import files as briefings
 from pipelines.reports.briefing.model import Standing
-from pipelines.reports.document.files import FORMATS
+from pipelines.reports.document.files import FORMATS, write_document
 from pipelines.reports.document.locking import check_lockable
-from pipelines.reports.document.names import folder_part
+from pipelines.reports.document.names import file_part, folder_part
 from pipelines.reports.evaluation.compose import compose_evaluation
 from pipelines.reports.page import write_pages
 from pipelines.reports.people import Persons
 from pipelines.reports.site import issued, write_site
+from pipelines.reports.source import compose_source
 from pipelines.reports.status import StatusReport
 from pipelines.steps.build import published
 from pipelines.steps.naming import Naming, name_enrolments
 from pipelines.words import LANGUAGES, Label, label_of
 from pipelines.workspace import Workspace
+from warehouse.errors import BadConfiguration
 
 __all__ = [
     "status_pages",
@@ -32,6 +37,7 @@ __all__ = [
     "write_briefings",
     "write_evaluation",
     "write_pages_of_site",
+    "write_source_account",
     "write_status_pages",
 ]
 
@@ -114,6 +120,41 @@ def write_evaluation(
         entries = briefings.write_documents(folder, index, made(), formats=formats)
         bar.advance(task)
     return folder, briefings.count_files(entries)
+
+
+def write_source_account(
+    workspace: Workspace, programme_id: str, source: str, *, formats: Collection[str] = tuple(FORMATS),
+    languages: Collection[str] = LANGUAGES,
+) -> list[Path]:  # fmt: skip
+    """Write the statement of account to a source; returns the files.
+
+    Raises:
+        BadConfiguration: nothing of the programme came from such a source.
+        IdentityError: quarantined records are sealed, and their key is not here.
+    """
+    pack = workspace.definitions.in_force(programme_id)
+    with open_marts(workspace.warehouse.published, workspace.lake) as con, workspace.sealing() as sealer:
+
+        def opened(raw: bytes) -> bytes | None:
+            return opened_record(sealer(), raw) if b'"sealed"' in raw else raw
+
+        label = {"zh": pack.label_zh, "en": pack.label_en}
+        account = read_source_account(con, programme_id, source, label, pack.timezone, opened)
+        if not account.came and not any(one.kind == "quarantined" for one in account.findings):
+            known = ", ".join(f"{name} ({count:,})" for name, count in sources_of(con, programme_id)) or "none"
+            raise BadConfiguration(f"{programme_id} has no records of the source {source!r}; its sources: {known}")
+    folder = workspace.settings.briefings / folder_part(programme_id) / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    # An address in a source's name stays readable; the digits tell sources apart that are then written alike.
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", source)[:60]
+    name = source if file_part(source) == source else f"{plain}-{file_part(source)[:8]}"
+    files = []
+    for language in languages:
+        document = compose_source(account, language)
+        for ending in formats:
+            files.append(folder / f"{name}.{language}.{ending}")
+            write_document(files[-1], document, private=False)
+    return files
 
 
 def write_pages_of_site(workspace: Workspace, language: str, *, restricted: bool = False) -> Path:

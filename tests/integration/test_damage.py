@@ -25,6 +25,7 @@ from ingest.lrs.access.keys import Keys
 from ingest.lrs.index.sqlite import SqliteIndex
 from ingest.lrs.writing.catching_up import catch_up
 from ingest.sink import Sink
+from ingest.sources.ids import stable_id
 from pipelines import cli
 from pipelines.collect.store import opened_store, read_index
 from pipelines.reading.accounting import account
@@ -48,6 +49,7 @@ from warehouse.errors import (
 from warehouse.lake import Lake
 from warehouse.publish import read_info
 
+MAP = 'platform = "x"\n[account]\nhome_page = "https://x.example"\n[columns]\n"a" = "at"\n"b" = "account"\n'
 OPENED = samples.golden_event(catalogue()["enrolment.opened", 1])
 Damage = Callable[[Path], None]
 
@@ -341,22 +343,48 @@ def test_a_torn_seal_is_named(tmp_path: Path, damage: Damage) -> None:
         read_sealed(tmp_path, "tianshui-2017", 1)
 
 
-def test_a_packed_file_that_is_cut_off_says_what_is_in_the_log(tmp_path: Path) -> None:
-    whole = gzip.compress(b"\n".join(random.Random(n).randbytes(50).hex().encode() for n in range(500)))
-    for name, content, says in (
-        ("cut.ndjson.gz", whole[: len(whole) // 2], "cut.ndjson.gz is cut off"),
-        ("none.ndjson.gz", b"plain text", "none.ndjson.gz is damaged, or no gzip file"),
-        ("flipped.ndjson.gz", whole[:-6] + b"\0\0" + whole[-4:], "flipped.ndjson.gz is damaged"),
+def test_a_file_that_is_not_what_was_said_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    lines = b"\n".join(samples.encode({**OPENED, "event_id": stable_id("door", str(n))}) for n in range(500))
+    whole = gzip.compress(lines)
+    moodle = b"Time,User full name,Affected user,Event context,Component,Event name,Description,Origin,IP address\n"
+    for command, name, content, says in (
+        ("ndjson", "cut.ndjson.gz", whole[: len(whole) // 2], "cut off"),
+        ("ndjson", "none.ndjson.gz", b"plain text", "no gzip file"),
+        ("ndjson", "flipped.ndjson.gz", whole[:-6] + b"\0\0" + whole[-4:], "damaged"),
+        ("ndjson", "moodle.csv", moodle + b"a,b,c,d,e,f,g,h,i\n" * 9, "import moodle"),
+        ("ndjson", "wide.ndjson", lines.decode().encode("utf-16"), "iconv -f UTF-16"),
+        ("xapi", "cut2.ndjson.gz", whole[: len(whole) // 2], "import ndjson"),
+        ("xapi", "ours.ndjson", lines, "import ndjson"),
+        ("moodle", "page.csv", b"<!DOCTYPE html><html>", "page of the web"),
+        ("openedx", "none.log", b"", "is empty"),
+        ("caliper", "a.json", b"SQLite format 3\0\1", "database of SQLite"),
+        ("log", "t.xlsx", b"a,b\n1,2\n", "rename it to end in .csv"),
+        ("roster", "r.csv", b"%PDF-1.4 \xe2\xe3", "a PDF"),
     ):
         (tmp_path / name).write_bytes(content)
-        done = xueqing(tmp_path / name[:4], "import", "ndjson", str(tmp_path / name))
-        told(done, says, "records from before that are in the log")
-        told_count = int(done.stderr.split(" records from")[0].split()[-1])
-        with SqliteLog(tmp_path / name[:4] / "log.sqlite") as log:
-            assert sum(log.end_offsets().values()) == told_count
-        assert (told_count > 0) == name.startswith(("cut", "flipped"))
-    told(
-        xueqing(tmp_path / "x", "import", "xapi", "-p", "tianshui-2017", str(tmp_path / "cut.ndjson.gz")),
-        "cut off",
-        "lines from before",
-    )
+        (tmp_path / "map.toml").write_text(MAP, encoding="utf-8")
+        options = [] if command == "ndjson" else ["-p", "tianshui-2017"]
+        options += ["--site", "https://m.example.org"] if command in ("moodle", "openedx") else []
+        options += ["--map", str(tmp_path / "map.toml")] if command == "log" else []
+        home = tmp_path / f"home-{name}"
+        done = xueqing(home, "import", command, str(tmp_path / name), *options)
+        told(done, says, "Nothing was written")
+        assert not list(home.glob("**/*.sqlite"))
+        assert not (home / "rejected").exists()
+
+
+def test_a_mark_the_ends_of_lines_and_a_list_make_no_difference(tmp_path: Path) -> None:
+    """Two events, and the same two begun with a mark, ended as on Windows, as a list, and packed under another name."""
+    both = [{**OPENED, "event_id": stable_id("door", str(n))} for n in range(2)]
+    plain = b"\n".join(map(samples.encode, both))
+    for name, content in (
+        ("plain", plain), ("mark", b"\xef\xbb\xbf" + plain), ("windows", plain.replace(b"\n", b"\r\n") + b"\r\n"),
+        ("list", b"[" + b",\n".join(map(samples.encode, both)) + b"]"), ("packed", gzip.compress(plain)),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+        for home, file, stdin in ((f"{name}-file", str(tmp_path / name), b""), (f"{name}-in", "-", content)):
+            if name == "packed" and file == "-":
+                continue
+            assert xueqing(tmp_path / home, "import", "ndjson", file, stdin=stdin).returncode == 0
+            with sqlite3.connect(tmp_path / home / "log.sqlite") as con:
+                assert {row[0] for row in con.execute("select value from records")} == set(map(samples.encode, both))

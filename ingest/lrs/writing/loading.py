@@ -12,10 +12,13 @@ from ingest.lrs.standard.strict_json import parse_json
 from ingest.lrs.writing.planning import Conflict, TooLarge
 from ingest.lrs.writing.store import Store
 from ingest.sources.ids import stable_id
+from ingest.sources.recorded import RecordedTimes
 from ingest.sources.report import ImportReport
 
 __all__ = ["load_statements"]
 
+#: Whose claims of when statements were recorded are told: a statement names no source.
+IMPORTED = "statements"
 #: Statements on their way at once: those that wait together are committed together.
 _UNDER_WAY = 1_000
 
@@ -23,6 +26,7 @@ _UNDER_WAY = 1_000
 def load_statements(
     store: Store, programme_id: str, lines: Iterable[bytes], authority: dict[str, Any], report: ImportReport,
     reject: Callable[[bytes, str], None], *, opens_enrolments: bool = False, advance: Callable[[], None] = lambda: None,
+    recorded: RecordedTimes | None = None,
 ) -> None:  # fmt: skip
     """Store statements, one JSON object a line. An import can be run again: statements that are stored are passed over.
 
@@ -31,6 +35,7 @@ def load_statements(
     Args:
         reject: takes a line that is not stored, and why: no statement, or another one has its id. The line may have names.
         advance: called for each line that is done.
+        recorded: reads when each was first recorded; a statement whose claim makes no sense is set aside. None: they are recorded now.
 
     Raises:
         LogUnavailable: the log cannot take them.
@@ -64,6 +69,14 @@ def load_statements(
             reject(line, str(error))
             advance()
             continue
+        recorded_us = recorded.read(statement) if recorded is not None else None
+        if isinstance(recorded_us, str):
+            report.set_aside["statements", recorded_us] += 1
+            reject(line, recorded_us)
+            advance()
+            continue
+        if recorded is not None and recorded_us is not None:
+            recorded.note(IMPORTED, recorded_us)
         said = {"id": stable_id("xapi", programme_id, line.strip().decode()), **statement}
         future = store.put(
             programme_id,
@@ -71,6 +84,7 @@ def load_statements(
             authority,
             "1.0.0" if spoken == VERSIONS[0] else spoken,
             opens_enrolments=opens_enrolments,
+            recorded_us=recorded_us,
         )
         waiting.append((line, str(statement["verb"]["id"]), future))
         if len(waiting) >= _UNDER_WAY:

@@ -66,12 +66,16 @@ class _Fresh(NamedTuple):
     """A statement with its time of storing.
 
     Attributes:
+        known_us: when the statement was first recorded, where an import claims it; else as ``stored_us``. It dates the record in the log, and
+            what the statement itself does not date. ``stored`` is the store's own time all the same: who asks for what came since would
+            miss the statement.
         times: the members that the time adds to the statement's JSON.
         body: the statement's JSON with these members.
     """
 
     said: _Prepared
     stored_us: int
+    known_us: int
     times: bytes
     body: bytes
 
@@ -85,6 +89,8 @@ class StatementsWrite:
     authority: Mapping[str, Any]
     version: str
     opens_enrolments: bool
+    #: When all of them were first recorded, where an import claims it; None: now.
+    recorded_us: int | None = None
     result: Future[list[str]] = field(default_factory=Future)
     ids: list[str] = field(init=False)
     #: Of each statement the members that may name people; the authority is the store's to say.
@@ -121,7 +127,7 @@ class StatementsWrite:
             if before is None and statement_id in known:
                 before = known[statement_id].statement
             if before is None:
-                fresh[statement_id] = _stamped(one, store.next_stored_us())
+                fresh[statement_id] = _stamped(one, store.next_stored_us(), self.recorded_us)
             elif not same_statement(said, store.people.whole(before)):
                 raise Conflict(statement_id)
         pending.look_up(self.programme_id, {one.said.whose for one in fresh.values()})
@@ -184,14 +190,15 @@ class StatementsWrite:
         if enrolment is not None:
             if is_new:
                 course = course_of(one.statement)
-                records.insert(0, _opening(self.programme_id, enrolment, course, key, _occurred_at(fresh)))
+                opening = _opening(self.programme_id, enrolment, course, key, _occurred_at(fresh), self.recorded_us)
+                records.insert(0, opening)
             if is_new or (one.spec is not None and one.spec.event_type == "enrolment.opened"):
                 opened.setdefault(key, set()).add(enrolment)
         return records
 
     def _planned(self, fresh: _Fresh, enrolment_id: str | None) -> list[Planned]:
         one, facts = fresh.said, fresh.said.facts
-        if one.value is not None and enrolment_id == one.belonging.said and (one.at_us or 0) <= fresh.stored_us:
+        if one.value is not None and enrolment_id == one.belonging.said and (one.at_us or 0) <= fresh.known_us:
             value = with_members(one.value, fresh.times, depth=3)
         else:
             value = self._event(
@@ -205,14 +212,14 @@ class StatementsWrite:
             means = Record(-1, -1, self.programme_id, fresh.stored_us, Said(facts, fresh.body))
         # The key is the statement's id: a copy that comes later meets the first one in the same partition.
         key = facts.statement_id.encode()
-        records = [Planned(NewRecord(key, value), means)]
+        records = [Planned(NewRecord(key, value, self.recorded_us), means)]
         if facts.voids is not None:
             undone = encode(
                 StatementVoided(statement_id=facts.voids, voiding_statement_id=facts.statement_id), event_type="xapi.statement_voided",
-                event_id=stable_id("xapi.voided", self.programme_id, facts.statement_id), occurred_at=moment(fresh.stored_us),
+                event_id=stable_id("xapi.voided", self.programme_id, facts.statement_id), occurred_at=moment(fresh.known_us),
                 programme_id=self.programme_id, source=SOURCE,
             )  # fmt: skip
-            records.append(Planned(NewRecord(key, undone)))
+            records.append(Planned(NewRecord(key, undone, self.recorded_us)))
         return records
 
 
@@ -230,25 +237,27 @@ def with_members(text: bytes, members: bytes, *, depth: int) -> bytes:
     return text[:-depth] + members + text[-depth:]
 
 
-def _stamped(one: _Prepared, stored_us: int) -> _Fresh:
-    """A statement with its time of storing, which is its timestamp, too, where it has none."""
-    stored = stored_text(stored_us)
-    timestamp = f',"timestamp":"{stored}"' if one.at_us is None else ""
+def _stamped(one: _Prepared, stored_us: int, recorded_us: int | None) -> _Fresh:
+    """A statement with its time of storing. Where it has no timestamp, that is when it was recorded."""
+    stored, known_us = stored_text(stored_us), stored_us if recorded_us is None else recorded_us
+    timestamp = f',"timestamp":"{stored_text(known_us)}"' if one.at_us is None else ""
     times = f'{timestamp},"stored":"{stored}"'.encode()
-    return _Fresh(one, stored_us, times, with_members(one.body, times, depth=1))
+    return _Fresh(one, stored_us, known_us, times, with_members(one.body, times, depth=1))
 
 
 def _occurred_at(fresh: _Fresh) -> datetime:
-    """The statement's timestamp; the time of storing where the client's clock was never set, or runs ahead."""
+    """The statement's timestamp; the time of recording where the client's clock was never set, or runs ahead."""
     at_us = fresh.said.at_us
-    is_told = at_us is not None and _EARLIEST_US < at_us <= fresh.stored_us
-    return moment(at_us if is_told and at_us is not None else fresh.stored_us)
+    is_told = at_us is not None and _EARLIEST_US < at_us <= fresh.known_us
+    return moment(at_us if is_told and at_us is not None else fresh.known_us)
 
 
-def _opening(programme_id: str, enrolment_id: str, course_id: str, learner_key: str, at: datetime) -> Planned:
+def _opening(
+    programme_id: str, enrolment_id: str, course_id: str, learner_key: str, at: datetime, recorded_us: int | None
+) -> Planned:  # fmt: skip
     value = encode(
         EnrolmentOpened(enrolment_id=enrolment_id, class_id=course_id, course_id=course_id), event_type="enrolment.opened",
         event_id=stable_id(SOURCE, programme_id, enrolment_id), occurred_at=at, programme_id=programme_id, source=SOURCE,
         learner_key=learner_key,
     )  # fmt: skip
-    return Planned(NewRecord(learner_key.encode(), value))
+    return Planned(NewRecord(learner_key.encode(), value, recorded_us))

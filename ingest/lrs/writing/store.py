@@ -85,11 +85,12 @@ class Store:
 
     def put(
         self, programme_id: str, statements: Sequence[dict[str, Any]], authority: Mapping[str, Any], version: str,
-        *, opens_enrolments: bool = False,
+        *, opens_enrolments: bool = False, recorded_us: int | None = None,
     ) -> Future[list[str]]:  # fmt: skip
         """Store checked statements; the future gives their ids when they are durable.
 
         Args:
+            recorded_us: when they were first recorded, where an import claims it and its claim makes sense.
             opens_enrolments: enrol the learner in the course of a statement where the learner is not.
 
         Raises (in the future):
@@ -97,7 +98,7 @@ class Store:
             TooLarge: a statement does not fit into a record.
             Transient: the log cannot take them now.
         """
-        command = StatementsWrite(programme_id, statements, authority, version, opens_enrolments)
+        command = StatementsWrite(programme_id, statements, authority, version, opens_enrolments, recorded_us)
         self._submit(command)
         return command.result
 

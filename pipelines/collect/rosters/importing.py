@@ -37,6 +37,7 @@ from ingest.sources.roster.oneroster import read_oneroster
 from ingest.sources.roster.places import Group, Groups, Labels, plain_county, plain_stage, plain_subject
 from ingest.sources.roster.recognising import Recogniser
 from ingest.sources.tables import Sheet, read_sheets
+from pipelines.collect.door import check
 from pipelines.collect.rosters.known import GroupName, Void, known_of
 from pipelines.collect.rosters.returned import write_returned
 from pipelines.collect.rosters.words import why_text
@@ -131,6 +132,7 @@ def import_rosters(workspace: Workspace, run: RosterRun) -> Outcome:
         BadConfiguration: nobody says when the changes are, or too many would be gone at once.
         LogUnavailable, IdentityError: the log or the vault cannot be used.
     """
+    check(run.files, "roster")
     pack = workspace.definitions.in_force(run.programme_id)
     with closing(workspace.vault(create=True)) as vault, closing(Ledger()) as ledger:
         return _Import(workspace, run, pack, vault, ledger).done()
