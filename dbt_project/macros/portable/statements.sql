@@ -47,11 +47,10 @@
     ), 1000000), -1000000) as decimal(18, 6)) end
 {%- endmacro %}
 
-{#- Whether a text is one of played-segments: empty, or with a segment that begins at a number. What is none is no viewing. -#}
+{#- Whether a text is one of played-segments: empty, or with a first segment that begins at a number. What is none is no viewing. -#}
 {% macro has_segments(text) -%}
-    coalesce(trim({{ text }}) = '' or (
-        {{ text }} like '%[.]%' and {{ number_text("replace(split_part(" ~ text ~ ", '[.]', 1), ',', '.')") }} is not null
-    ), false)
+    {%- set start = "split_part(split_part(" ~ text ~ ", '[,]', 1), '[.]', 1)" -%}
+    coalesce(trim({{ text }}) = '' or {{ number_text("replace(" ~ start ~ ", ',', '.')") }} is not null, false)
 {%- endmacro %}
 
 {#- Seconds played by the xAPI Video Profile's played-segments (0[.]12.5[,]40[.]60). A segment without an end is still
