@@ -238,10 +238,9 @@ def _print(analysis: Analysis, lang: str, *, is_public: bool) -> None:
         facts.append(f"{w['rate']} {percent(answers.respondents, analysis.asked)}")
     scale = analysis.reliability
     if scale and scale.respondents >= smallest:
-        facts += [
-            f"{w[name]} {number_text(e.value, 5)} ({interval_text(e, 5)})"
-            for name, e in (("alpha", scale.alpha), ("omega", scale.omega))
-        ]
+        for name, e in (("alpha", scale.alpha), ("omega", scale.omega)):
+            within = interval_text(e, 5)
+            facts.append(f"{w[name]} {number_text(e.value, 5)}" + (f" ({within})" if within else ""))
     straight = int(analysis.straight.sum())
     if straight >= smallest:
         facts.append(f"{w['straight']} {straight:,}")

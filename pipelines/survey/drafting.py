@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pipelines.survey.files import AnswerFile
 from pipelines.survey.form import plain
-from pipelines.survey.scales import Direction, Scale, direction_told, option_text, recognise
+from pipelines.survey.scales import Direction, Scale, direction_told, recognise
 from pipelines.survey.services import Columns, sorted_out
 
 __all__ = ["Draft", "draft_forms"]
@@ -240,7 +240,7 @@ def _order(group: _Group) -> None:
             numbers.reverse()
         group.levels = [(n, names.get(n, str(n))) for n in numbers]
     else:
-        group.levels = [(None, value) for value in sorted(group.values, key=option_text)]
+        group.levels = [(None, value) for value in sorted(group.values)]
 
 
 def _text(

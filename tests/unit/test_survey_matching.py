@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.survey.analysis import analyse
 from pipelines.survey.answers import Answers, answers_of
@@ -52,6 +54,34 @@ def test_the_packs_codes_and_the_true_figures_come_of_labels(of: Form) -> None:
     items = analyse(found).items
     assert [(item.top_two.value, round(item.mean.value or 0, 2)) for item in items] == [(1.0, 3.82), (10 / 11, 2.91)]
     assert found.form.neutral == 3
+
+
+@given(
+    codes=st.permutations([1, 2, 3, 4, 7]), chosen=st.sets(st.integers(0, 4), min_size=2), turned=st.booleans(), has_codes=st.booleans()
+)  # fmt: skip
+def test_any_scale_of_the_pack_is_kept_or_refused(
+    codes: list[int], chosen: set[int], turned: bool, has_codes: bool
+) -> None:
+    """A level of the form gets the code that the pack has for its label, or nothing does: whatever the pack's codes, whichever levels."""
+    words = [*LABELS, "极满意"]
+    pack = msgspec.structs.replace(
+        PACK, levels=tuple(Level(c, w, w) for c, w in zip(codes, words, strict=True)), neutral=None
+    )
+    places = sorted(chosen, reverse=turned)
+    own = form((1, 2, 3, 4), has_codes=has_codes)
+    own = msgspec.structs.replace(
+        own, levels=tuple(Level(n, words[place], words[place]) for n, place in enumerate(places, 1))
+    )
+    said = [words[place] for place in places]
+    read = answers_of(pa.table({"enrolment_id": said, "培训内容": said, "平台": said}), own, "f")
+    agree = not has_codes or all(codes[place] == n for n, place in enumerate(places, 1))
+    if turned or not agree:
+        with pytest.raises(BadConfiguration):
+            in_the_packs_terms(read, pack)
+    else:
+        found = in_the_packs_terms(read, pack)
+        assert [found.form.levels[p - 1].code for p in found.codes[:, 0]] == [codes[place] for place in places]
+        assert found.codes[:, 1].tolist() == [place + 1 for place in places]
 
 
 def test_codes_that_run_the_other_way_are_refused_with_both_sides() -> None:
