@@ -49,7 +49,7 @@ from warehouse.errors import (
 from warehouse.lake import Lake
 from warehouse.publish import read_info
 
-MAP = 'platform = "x"\n[account]\nhome_page = "https://x.example"\n[columns]\n"a" = "at"\n"b" = "account"\n'
+MAP = 'platform = "x"\nevent = "study"\n[account]\nhome_page = "https://x.example"\n[columns]\n"a" = "at"\n"b" = "account"\n'
 OPENED = samples.golden_event(catalogue()["enrolment.opened", 1])
 Damage = Callable[[Path], None]
 
