@@ -13,6 +13,7 @@ from ingest.lrs.standard.formats import instant
 from ingest.sources.report import ImportReport
 from pipelines.collect import imports
 from pipelines.collect.simulation import run_simulation, unfold_simulation
+from pipelines.commands import totals
 from pipelines.commands.roster import roster
 from pipelines.console import errors, output, progress
 from pipelines.settings import Settings
@@ -104,6 +105,7 @@ def xapi(
 
 
 import_app.command("roster")(roster)
+import_app.command("table")(totals.table)
 
 
 export_app = typer.Typer(no_args_is_help=True, help="Write events for others.")

@@ -103,7 +103,7 @@ select
         when events.meant_type in (
             'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
             'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed', 'survey.answered', 'reminder.sent',
-            'group.named', 'platform.event_recorded'
+            'group.named', 'platform.event_recorded', 'totals.reported'
         ) then events.own_payload
         when events.meant_type = 'post.published' and events.staff_key is not null then events.own_payload
         when events.meant_type = 'xapi.statement_stored' then {{ json_object_text({'verb_id': statement_part('verb_id')}) }}

@@ -14,12 +14,13 @@ from typing import NamedTuple, TypeAlias
 
 from warehouse.errors import BadSource
 
-__all__ = ["TEXT_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "read_sheets", "text_form"]
+__all__ = ["READ_ENDINGS", "TEXT_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "read_sheets", "text_form"]
 
 #: A workbook says what a cell is; a cell of a text file is text. An empty cell is an empty text.
 Cell: TypeAlias = str | float | bool | date | datetime | time | timedelta
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
 _WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+READ_ENDINGS = (*_WORKBOOK_ENDINGS, *TEXT_ENDINGS)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -77,7 +78,7 @@ def read_sheets(file: Path) -> Iterator[Sheet]:
     elif ending in _WORKBOOK_ENDINGS:
         yield from _workbook(file)
     else:
-        raise BadSource(f"{file.name}: tables are read from {', '.join((*_WORKBOOK_ENDINGS, *TEXT_ENDINGS))}")
+        raise BadSource(f"{file.name}: tables are read from {', '.join(READ_ENDINGS)}")
 
 
 def _workbook(file: Path) -> Iterator[Sheet]:
