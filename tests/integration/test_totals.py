@@ -115,10 +115,10 @@ def test_exports_in_any_order_come_to_the_latest_totals(home: tuple[Path, Office
     (folder / "other.toml").write_text(_MAP.replace("yanxiu", "elsewhere"), encoding="utf-8")
     first = people[0]
     for minutes, finding in ((30.0, "used"), (25.0, "used, corrected downward")):
-        file = _write(folder / f"elsewhere-{minutes:.0f}.xlsx", [["", first.phone, "", minutes, "-", ""]], "截至2017年11月20日")
-        out = run(
-            "import", "table", str(file), "-p", P, "--map", str(folder / "other.toml"), "--lang", "en", "--apply"
+        file = _write(
+            folder / f"elsewhere-{minutes:.0f}.xlsx", [["", first.phone, "", minutes, "-", ""]], "截至2017年11月20日"
         )
+        out = run("import", "table", str(file), "-p", P, "--map", str(folder / "other.toml"), "--lang", "en", "--apply")
         assert _findings(out) == {finding: 1}
         assert "totals as of: 2017-11-20" in out
     assert "row 3, 2017-11-20: video 1,800 → 1,500" in out
@@ -202,7 +202,10 @@ def test_what_cannot_be_used_comes_back_with_its_reason(home: tuple[Path, Office
     sheet = openpyxl.load_workbook(tmp_path / "export-20171118-returned.xlsx")["进度"]
     reasons = [sheet.cell(n, len(_HEADER) + 1).value for n in range(1, len(rows) + 2)]
     assert reasons[0] == "Why it was not taken"
-    wrong, other = "a cell is no total in the unit that the map says", "another row tells other totals of the same person and date"
+    wrong, other = (
+        "a cell is no total in the unit that the map says",
+        "another row tells other totals of the same person and date",
+    )
     assert reasons[1:] == [
         None, "nobody of the programme is known by this", wrong, "no total is told", f"{other} (进度 7)", f"{other} (进度 6)", None,
         "stands twice; the first row counts (进度 8)", "the phone or the account is another person's: the name or the id number differs", None,
