@@ -330,6 +330,7 @@ class Oracle:
 
         standing = [e for e in enrolment.others if e.stands(day)]
         decided: dict[tuple[str, str], list[tuple[Any, int]]] = defaultdict(list)
+        told: dict[tuple[str, str, str], list[tuple[Any, int]]] = defaultdict(list)
         published = {e.payload["post_id"] for e in standing if e.kind == "post.published"}
         posts: dict[str, list[Event]] = defaultdict(list)
         for e in sorted(enrolment.others, key=attrgetter("order")):
@@ -374,10 +375,19 @@ class Oracle:
                 case "result.recorded":
                     value = _MILLION * (p["result"] in rules.passing)
                     decided["result_passed", ""].append((e.order, value))
+                case "totals.reported":
+                    for activity, amount in p["totals"].items():
+                        told[activity, p["platform"], p.get("course_id") or ""].append(
+                            ((e.on, *e.order), _millionths(amount))
+                        )
         for (activity, _), decisions in decided.items():
             add(activity, max(decisions)[1])
         for activity, things in once.items():
             found[activity] = (len(things), _MILLION * len(things))
+        for (activity, *_), amounts in told.items():
+            count, total = found.get(activity, (0, 0))
+            amount = max(amounts)[1]
+            found[activity] = (count + (amount // _MILLION if activity in _TOLD_BY_EVENTS else 0), total + amount)
         return found
 
     @staticmethod
@@ -424,6 +434,13 @@ _ADDED = {
     "journal.published": "journal", "peer_review.submitted": "peer_review", "assignment.submitted": "assignment_submitted",
     "resource.shared": "resource", "diagnostic.submitted": "diagnostic", "outcome.submitted": "outcome_submitted",
     "award.granted": "award", "journal.featured": "journal_featured", "assignment.featured": "assignment_featured",
+}  # fmt: skip
+
+
+#: Totals that say how many events there were.
+_TOLD_BY_EVENTS = {
+    "session", "journal", "assignment_submitted", "peer_review", "resource", "post", "outcome_submitted", "journal_featured",
+    "assignment_featured",
 }  # fmt: skip
 
 

@@ -66,7 +66,7 @@
     statement of our own profile carries besides is nothing that its event says, though it be called like a member of another. -#}
 {% macro events_with(name) -%}
     {{ return({
-        'course_id': ['enrolment.opened', 'course.selected', 'course.deselected', 'video.watched', 'text.read', 'platform.event_recorded'],
+        'course_id': ['enrolment.opened', 'course.selected', 'course.deselected', 'video.watched', 'text.read', 'platform.event_recorded', 'totals.reported'],
         'seconds': [],
         'watched_s': ['video.watched'],
         'read_s': ['text.read'],

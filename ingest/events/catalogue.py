@@ -30,6 +30,7 @@ _FAMILIES = (
     "support",
     "correction",
     "platform",
+    "totals",
     "statement",
     "programme",
 )

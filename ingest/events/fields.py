@@ -13,6 +13,7 @@ from msgspec import Meta
 __all__ = [
     "Characters",
     "Clicks",
+    "Day",
     "FreeText",
     "Hours",
     "Id",
@@ -25,6 +26,7 @@ __all__ = [
     "Seconds",
     "Text",
     "Time",
+    "Total",
     "Uuid",
 ]
 
@@ -49,6 +51,7 @@ Text = Annotated[str, Meta(pattern=r"^[^\x00]*\Z", max_length=2000, description=
 FreeText = Annotated[
     str, Meta(pattern=r"^[^\x00]*\Z", max_length=2000, description="free text, sealed", extra={"is_free": True})
 ]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", max_length=10, description="local date")]
 Time = Annotated[str, Meta(description="RFC 3339 time with its offset, such as `2017-10-12T08:30:00Z`")]
 #: ``ingest.identity.sealing`` makes it; the header names the algorithm and the keys.
 Sealed = Annotated[
@@ -64,5 +67,7 @@ Clicks = Annotated[int, Meta(ge=0, le=1_000_000, extra={"unit": "clicks"})]
 Hours = Annotated[float, Meta(ge=0, le=1_000, extra={"unit": "class-hours of 45 min"})]
 Points = Annotated[float, Meta(ge=0, le=1_000, extra={"unit": "points"})]
 Score = Annotated[float, Meta(ge=0, le=100, extra={"unit": "points of 100"})]
+#: All that somebody did so far, in the unit of the activity: seconds, times, points. A hundred million seconds are three years.
+Total = Annotated[float, Meta(ge=0, le=100_000_000, extra={"unit": "the activity's unit"})]
 Level = Annotated[int, Meta(ge=1, le=10, extra={"unit": "level, 1 is best"})]
 Weight = Annotated[float, Meta(ge=0, le=100, extra={"unit": "percent"})]

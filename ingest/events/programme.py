@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from ingest.events.catalogue import Actor, event
-from ingest.events.fields import FreeText, Id
-
-Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", max_length=10, description="local date")]
+from ingest.events.fields import Day, FreeText, Id
 
 
 @event("programme.loaded", actor=Actor.NONE)

@@ -23,6 +23,7 @@ __all__ = [
     "platform_events",
     "scoring_rules",
     "statement_events",
+    "total_activities",
     "warning_kinds",
     "whole_groups",
 ]
@@ -54,6 +55,12 @@ def statement_events() -> frozenset[str]:
 def platform_events() -> frozenset[str]:
     """The event types that what a platform recorded may count as."""
     return frozenset(_vocabulary()["platform_events"])
+
+
+def total_activities() -> Mapping[str, str]:
+    """The activities of which a platform may tell a total, and what it is a total of: events, things, clicks, seconds, points or percent."""
+    found: Mapping[str, str] = _vocabulary()["total_activities"]
+    return found
 
 
 def whole_groups() -> frozenset[str]:

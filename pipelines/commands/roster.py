@@ -21,7 +21,7 @@ from pipelines.words import words_of
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration
 
-__all__ = ["roster"]
+__all__ = ["roster", "where_text"]
 
 #: Ranges of rows that are printed of each change; --list has all of them.
 _SHOWN = 12
@@ -117,7 +117,7 @@ def _print(outcome: Outcome, run: RosterRun, language: str) -> None:
     names = _names(run)
     for change in Change:
         count = outcome.counts[change]
-        where = _where(outcome.rows[change], names, language) if change in _TOLD else ""
+        where = where_text(outcome.rows[change], names, language) if change in _TOLD else ""
         if change is Change.GONE:
             where = _gone(outcome, names, language)
         table.add_row(words_of("roster.changes", language)[change], f"{count:,}", where)
@@ -157,7 +157,8 @@ def _names(run: RosterRun) -> Sequence[str]:
     return ["" if len(run.files) == 1 else f"{file.name} " for file in run.files]
 
 
-def _where(ranges: Sequence[tuple[Where, int]], names: Sequence[str], language: str) -> str:
+def where_text(ranges: Sequence[tuple[Where, int]], names: Sequence[str], language: str) -> str:
+    """Ranges of rows as texts, the first of them; ``names`` is what is printed before a sheet, by the file's number."""
     texts = []
     before: tuple[int, str] | None = None
     for first, last in ranges[:_SHOWN]:
@@ -172,7 +173,7 @@ def _where(ranges: Sequence[tuple[Where, int]], names: Sequence[str], language: 
 
 def _gone(outcome: Outcome, names: Sequence[str], language: str) -> str:
     counts = Counter(str(gone.standing.place.county_id) for gone in outcome.gone)
-    rows = _where(outcome.rows[Change.GONE], names, language)
+    rows = where_text(outcome.rows[Change.GONE], names, language)
     return ", ".join(filter(None, [*(f"{county} {n:,}" for county, n in sorted(counts.items())), rows]))
 
 

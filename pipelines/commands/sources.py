@@ -15,6 +15,7 @@ from ingest.sources.door import described, next_command
 from ingest.sources.report import ImportReport
 from pipelines.collect import door, imports
 from pipelines.collect.simulation import run_simulation, unfold_simulation
+from pipelines.commands import totals
 from pipelines.commands.roster import roster
 from pipelines.console import errors, output, progress
 from pipelines.settings import Settings
@@ -165,6 +166,7 @@ def _print_aside(workspace: Workspace, report: ImportReport) -> None:
 
 
 import_app.command("roster")(roster)
+import_app.command("table")(totals.table)
 
 
 export_app = typer.Typer(no_args_is_help=True, help="Write events for others.")

@@ -142,6 +142,18 @@ def random_programme(rng: random.Random, programme_id: str, *, enrolments: int =
                 {"enrolment_id": e, "document_id": "d", "points": rng.choice([4, 11.9999995, 12, 20])},
                 staff=True,
             )
+        for _ in range(rng.choice([0, 0, 2, 6])):
+            told = {
+                "session": rng.randrange(3), "video": rng.choice([0, 0.5, 600, 5000.125]), "journal": rng.randrange(9),
+                "peer_review": rng.choice([0, 12]), "effective_post": rng.randrange(20), "practice_points": rng.choice([0, 12, 24]),
+            }  # fmt: skip
+            report = {
+                "enrolment_id": e,
+                "platform": rng.choice("yz"),
+                "as_of": "2017-10-10",
+                "course_id": rng.choice([None, None, "k"]),
+            }
+            add("totals.reported", report | {"totals": dict(rng.sample(sorted(told.items()), rng.randrange(1, 4)))})
         if rng.random() < 0.3:
             add("outcome.rejected", {"enrolment_id": e, "document_id": "d"}, staff=True)
     for _ in range(rng.randrange(0, 6)):

@@ -58,6 +58,7 @@ DOMAIN = [
     "survey.answered",
     "award.granted",
     "result.recorded",
+    "totals.reported",
     "event.voided",
     "learner.erased",
     "xapi.statement_stored",

@@ -17,6 +17,7 @@ import pytest
 import pipelines
 from ingest.programmes import vocabulary
 from ingest.sources.roster import Change, Why
+from ingest.sources.totals import Finding, Reason
 from pipelines.survey.method import Method
 from pipelines.words import LANGUAGES, Label, label_of, labels_of, words_of
 
@@ -124,6 +125,8 @@ DATA: Mapping[str, set[str]] = {
     "awards.measures": {name for names in vocabulary.award_measures().values() for name in names},
     "roster.changes": set(Change),
     "roster.reasons": set(Why),
+    "totals.findings": set(Finding),
+    "totals.reasons": set(Reason),
     "survey.interval_methods": set(Method),
 }
 

@@ -22,12 +22,14 @@
     to_json(array_sort(map_entries(from_json({{ text }}, 'map<string,string>'))))
 {%- endmacro %}
 
-{#- One row for each member of an object inside a JSON object whose values are whole numbers, as column `name` with the
+{#- One row for each member of an object inside a JSON object whose values are numbers of a type, as column `name` with the
     fields key and value. -#}
-{% macro unpack_json_counts(text, member, name) -%}{{ adapter.dispatch('unpack_json_counts')(text, member, name) }}{%- endmacro %}
-{% macro duckdb__unpack_json_counts(text, member, name) -%}
-    unnest(map_entries(cast(json_extract({{ text }}, '$.{{ member }}') as map(varchar, bigint)))) as {{ name }}
+{% macro unpack_json_numbers(text, member, name, type='bigint') -%}
+    {{ adapter.dispatch('unpack_json_numbers')(text, member, name, type) }}
 {%- endmacro %}
-{% macro spark__unpack_json_counts(text, member, name) -%}
-    explode(map_entries(from_json(get_json_object({{ text }}, '$.{{ member }}'), 'map<string,bigint>'))) as {{ name }}
+{% macro duckdb__unpack_json_numbers(text, member, name, type) -%}
+    unnest(map_entries(cast(json_extract({{ text }}, '$.{{ member }}') as map(varchar, {{ type }})))) as {{ name }}
+{%- endmacro %}
+{% macro spark__unpack_json_numbers(text, member, name, type) -%}
+    explode(map_entries(from_json(get_json_object({{ text }}, '$.{{ member }}'), 'map<string,{{ type }}>'))) as {{ name }}
 {%- endmacro %}

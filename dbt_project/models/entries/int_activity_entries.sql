@@ -23,3 +23,6 @@ from {{ ref('int_decision_entries') }}
 union all
 select programme_id, enrolment_id, entry_on, activity, event_count, quantity
 from {{ ref('int_once_entries') }}
+union all
+select programme_id, enrolment_id, entry_on, activity, event_count, quantity
+from {{ ref('int_totals_entries') }}

@@ -115,7 +115,7 @@ select
         when events.meant_type in (
             'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'staff.appointed', 'event.voided',
             'result.recorded', 'diagnostic.submitted', 'diagnostic.tier_changed', 'survey.answered', 'reminder.sent',
-            'group.named', 'platform.event_recorded'
+            'group.named', 'platform.event_recorded', 'totals.reported'
         ) then events.own_payload
         when events.meant_type = 'post.published' and events.staff_key is not null then events.own_payload
         when events.foreign_grade is not null and {{ is_verdict() }} then {{ json_object_text({'has_passed': 'case when ' ~ is_passed_verb() ~ " then 'true' else 'false' end"}) }}

@@ -11,7 +11,7 @@ from typing import get_args
 from ingest.sources.moodle.times import Order
 from warehouse.errors import BadConfiguration
 
-__all__ = ["FIELDS", "LogMap", "read_map"]
+__all__ = ["FIELDS", "PLATFORM", "LogMap", "read_map"]
 
 #: What a column may be. One of the first four says who; ``id`` tells rows apart.
 FIELDS = (
@@ -21,7 +21,7 @@ WHO = ("account", "id_number", "phone")
 _SETTINGS = ("platform", "event", "time_zone", "dates")
 #: What a cell of a wide table may tell.
 _CELL_VALUES = ("grade", "result", "seconds", "minutes")
-_PLATFORM = re.compile(r"[a-z][a-z0-9_]{0,62}")
+PLATFORM = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def read_map(text: str, file: str) -> LogMap:
     columns, account = said.get("columns"), said.get("account", {})
     if not all(isinstance(value, str) for value in settings.values()) or not isinstance(account, dict):
         raise BadConfiguration(f"{file}: {', '.join(_SETTINGS)} are texts, [account] is a table with home_page")
-    if not _PLATFORM.fullmatch(settings.get("platform", "")):
+    if not PLATFORM.fullmatch(settings.get("platform", "")):
         raise BadConfiguration(f"{file}: platform is a name of small letters, digits and _, such as scorm_cloud")
     if not isinstance(columns, dict) or not columns:
         raise BadConfiguration(f'{file}: [columns] is missing; it says what each column is, such as "时间" = "at"')

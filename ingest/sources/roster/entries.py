@@ -16,7 +16,7 @@ from ingest.sources.roster.values import Why, date_of, gender_of, id_number_of, 
 from ingest.sources.tables import Cell, Header, Sheet, find_header
 from ingest.sources.tables.header import HEAD_ROWS
 
-__all__ = ["Entry", "Places", "SheetRead", "read_entries"]
+__all__ = ["Entry", "Places", "SheetRead", "date_in", "is_beside", "read_entries"]
 
 _TOTALS = re.compile(r"^(?:合计|总计|小计|共计|总数|人数|total|subtotal|填表|制表|审核|负责人|备注|说明|注\d*$|联系人)")
 _TITLE_DATE = re.compile(r"(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})(?!\d)")
@@ -134,13 +134,14 @@ def read_entries(
         read.header = None
         return
     titles = [text_of(cell) for row in head[: read.header.first - 1] for cell in row if cell != ""]
-    read.dated = _date_in(titles)
+    read.dated = date_in(titles)
     county = _county_in([sheet.name, *titles], places.counties) or _only(places.counties)
     body = enumerate(chain(head[read.header.last :], rows), read.header.last + 1)
     yield from _entries(body, read, places, county, as_of or read.dated)
 
 
-def _date_in(texts: Iterable[str]) -> date | None:
+def date_in(texts: Iterable[str]) -> date | None:
+    """The last date that some texts name; None where they name none."""
     found = [date_of("-".join(match.groups()))[0] for text in texts for match in _TITLE_DATE.finditer(text)]
     return next((day for day in reversed(found) if day is not None), None)
 
@@ -175,13 +176,13 @@ def _entries(
     for number, row in rows:
         cell = reader(row)
         who = [text_of(cell(name)) for name in ("name", "id_number", "phone", "account")]
-        if not any(who) or _is_beside(row, cell, columns, names, has_numbers=any(len(text) > 6 for text in who[1:])):
+        if not any(who) or is_beside(row, cell, columns, names, has_numbers=any(len(text) > 6 for text in who[1:])):
             read.beside += any(text_of(value) for value in row)
             continue
         yield _entry(number, cell, places, county, dated)
 
 
-def _is_beside(
+def is_beside(
     row: Sequence[Cell],
     cell: Callable[[str], Cell],
     columns: Mapping[str, int],
@@ -189,6 +190,13 @@ def _is_beside(
     *,
     has_numbers: bool,
 ) -> bool:
+    """Whether a row is about nobody: sums of the rows above, signatures and remarks, the columns named again.
+
+    Args:
+        columns: the place of each field.
+        names: what the columns are called.
+        has_numbers: whether a cell that tells who somebody is holds a number long enough for that.
+    """
     first = next((text for value in row if (text := text_of(value))), "")
     if not has_numbers and (_TOTALS.match(plain(first)) or _TOTALS.match(plain(text_of(cell("name"))))):
         return True

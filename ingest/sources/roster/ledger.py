@@ -254,15 +254,22 @@ class Ledger:
                     twice=Where(*twice) if twice[0] is not None else None,
                 )  # fmt: skip
             else:
-                standings = self._standings(key) if key is not None else []
+                standings = self.standings(key) if key is not None else []
                 verdict = decide(
                     place, standings, midnight_us(day), leaves=bool(leaves), is_changed=bool(is_changed)
                 )._replace(person_key=key, notes=tuple(Why(note) for note in notes.split()))
             yield Where(file, sheet, row), day, verdict
 
-    def _standings(self, learner_key: str) -> list[Standing]:
+    def standings(self, learner_key: str) -> list[Standing]:
+        """A person's enrolments, as what is known leaves them."""
         sql = f"select enrolment_id, is_open, changed_us, event_id, {_PLACES} from standing where learner_key = ? order by enrolment_id"
         return [_standing(*row) for row in self._con.execute(sql, (learner_key,))]
+
+    def taking_part(self) -> Iterator[tuple[str, Standing]]:
+        """Everybody who takes part by what is known: the person's key and the enrolment."""
+        sql = f"select learner_key, enrolment_id, is_open, changed_us, event_id, {_PLACES} from standing where is_open order by enrolment_id"
+        for key, *rest in self._con.execute(sql):
+            yield key, _standing(*rest)
 
     def counties_known_later(self, at_us: int) -> list[str]:
         """The counties that the rosters cover of which something later than this time is known: who is missing in them may have come since."""

@@ -144,6 +144,10 @@ class Groups:
             for label in filter(None, labels):
                 self._known.setdefault(self._key(county_id, label), group_id)
 
+    def known(self, county_id: str, text: str) -> str | None:
+        """The id of a group of this name in a county, where one is known."""
+        return self._told.get(plain(text)) or self._known.get(self._key(county_id, text))
+
     def has(self, group_id: str) -> bool:
         """Whether a group of this id is known."""
         return group_id in self._ids

@@ -17,13 +17,14 @@ from typing import NamedTuple, TypeAlias
 from warehouse.errors import BadSource
 
 __all__ = [
-    "TEXT_ENDINGS", "WORKBOOK_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "has_lost_digits", "read_sheets", "text_form",
+    "READ_ENDINGS", "TEXT_ENDINGS", "WORKBOOK_ENDINGS", "Area", "Cell", "Sheet", "TextForm", "has_lost_digits", "read_sheets", "text_form",
 ]  # fmt: skip
 
 #: A workbook says what a cell is; a cell of a text file is text. An empty cell is an empty text.
 Cell: TypeAlias = str | float | bool | date | datetime | time | timedelta
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
 WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+READ_ENDINGS = (*WORKBOOK_ENDINGS, *TEXT_ENDINGS)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -91,7 +92,7 @@ def read_sheets(file: Path) -> Iterator[Sheet]:
     elif ending in WORKBOOK_ENDINGS:
         yield from _workbook(file)
     else:
-        raise BadSource(f"{file.name}: tables are read from {', '.join((*WORKBOOK_ENDINGS, *TEXT_ENDINGS))}")
+        raise BadSource(f"{file.name}: tables are read from {', '.join(READ_ENDINGS)}")
 
 
 def _workbook(file: Path) -> Iterator[Sheet]:

@@ -45,7 +45,7 @@ from pipelines.console import progress
 from pipelines.workspace import Workspace
 from warehouse.errors import BadConfiguration, BadSource, IdentityError
 
-__all__ = ["Outcome", "RosterRun", "import_rosters"]
+__all__ = ["Outcome", "RosterRun", "import_rosters", "places_of"]
 
 _CHUNK = 2_000
 _WRITTEN = 5_000
@@ -146,7 +146,7 @@ class _Import:
         self._recogniser = Recogniser(vault, run.mapped.home_page)
         self._zone = ZoneInfo(pack.timezone)
         self._starts_on = pack.starts_on
-        self._places = _places_of(pack, run.mapped)
+        self._places = places_of(pack, run.mapped)
         self._outcome = Outcome()
         self._is_undated = False
         self._today = datetime.now(self._zone).date()
@@ -370,7 +370,8 @@ class _Import:
             self._workspace.log.append(records[start : start + _WRITTEN])
 
 
-def _places_of(pack: Pack, mapped: Mapped) -> Places:
+def places_of(pack: Pack, mapped: Mapped) -> Places:
+    """The counties, subjects, stages, schools and classes of a pack by what rosters call them."""
     counties = [(row.county_id, (row.label_zh, row.label_en)) for row in pack.rows(County)]
     subjects = [(row.subject_id, (row.label_zh, row.label_en)) for row in pack.rows(Subject)]
     stages = [(row.school_stage, (row.label_zh, row.label_en)) for row in pack.rows(SchoolStage)]

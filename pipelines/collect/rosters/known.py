@@ -7,7 +7,7 @@ So a roster that is imported twice in a row changes nothing the second time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -20,13 +20,11 @@ from pipelines.continuity import check_lake
 from warehouse.lake import Lake
 from warehouse.query import connect_lake
 
-__all__ = ["GroupName", "Void", "known_of"]
+__all__ = ["ROSTER_TYPES", "GroupName", "LogEvent", "Void", "events_of", "known_of", "said_by"]
 
 _ENROLMENT = ("enrolment.opened", "enrolment.transferred", "enrolment.withdrawn")
 _NAMED, _VOIDED = "group.named", "event.voided"
-_TYPES = (*_ENROLMENT, _NAMED, _VOIDED)
-#: Only records with one of these are looked at; an escape could hide the letters of a type.
-_SIGNS = (*(name.encode() for name in _TYPES), b"\\u00")
+ROSTER_TYPES = (*_ENROLMENT, _NAMED, _VOIDED)
 _FETCHED = 10_000
 
 
@@ -45,8 +43,32 @@ class GroupName(NamedTuple):
     labels: tuple[str, ...]
 
 
+class LogEvent(NamedTuple):
+    """An event of the programme; times in microseconds since 1970."""
+
+    event_id: str
+    event_type: str
+    occurred_us: int
+    recorded_us: int
+    partition: int
+    offset: int
+    learner_key: str | None
+    payload: Mapping[str, Any]
+
+
 def known_of(log: EventLog, lake: Lake, programme_id: str) -> Iterator[Fact | Void | GroupName]:
     """What the log says, in no order; an event may come twice.
+
+    Raises:
+        LakeMismatch, LogReplaced: the lake was made from another log.
+        LakeDamaged, LogUnavailable: it cannot be read.
+    """
+    for event in events_of(log, lake, programme_id, ROSTER_TYPES):
+        yield said_by(event)
+
+
+def events_of(log: EventLog, lake: Lake, programme_id: str, types: Collection[str]) -> Iterator[LogEvent]:
+    """The programme's events of some types, in no order; an event may come twice.
 
     Raises:
         LakeMismatch, LogReplaced: the lake was made from another log.
@@ -55,15 +77,17 @@ def known_of(log: EventLog, lake: Lake, programme_id: str) -> Iterator[Fact | Vo
     check_lake(lake, log)
     covered = {p: one.next_offset for p, one in lake.all_covered().items()} if lake.exists else {}
     if covered:
-        yield from _in_lake(lake, programme_id)
+        yield from _in_lake(lake, programme_id, types)
     times = recording_times(datetime.now(UTC))
+    # Only records with one of these are looked at; an escape could hide the letters of a type.
+    signs = (*(name.encode() for name in types), b"\\u00")
     for partition, offset, recorded_us, value in records_between(log, covered, log.end_offsets()):
-        if value is None or not any(sign in value for sign in _SIGNS):
+        if value is None or not any(sign in value for sign in signs):
             continue
         event = read_record(value, recorded_us, times)
-        if isinstance(event, Envelope) and event.programme_id == programme_id and event.event_type in _TYPES:
+        if isinstance(event, Envelope) and event.programme_id == programme_id and event.event_type in types:
             occurred_us = _microseconds(parse_time(event.occurred_at))
-            yield _said(
+            yield LogEvent(
                 event.event_id,
                 event.event_type,
                 occurred_us,
@@ -75,39 +99,37 @@ def known_of(log: EventLog, lake: Lake, programme_id: str) -> Iterator[Fact | Vo
             )
 
 
-def _in_lake(lake: Lake, programme_id: str) -> Iterator[Fact | Void | GroupName]:
+def _in_lake(lake: Lake, programme_id: str, types: Collection[str]) -> Iterator[LogEvent]:
     with connect_lake(lake) as con:
-        marks = ", ".join("?" * len(_TYPES))
+        marks = ", ".join("?" * len(types))
         found = con.execute(
             "select event_id, event_type, epoch_us(occurred_at), epoch_us(recorded_at), \"partition\", \"offset\", learner_key, payload"
             f" from lake.accepted where programme_id = ? and event_type in ({marks})",
-            [programme_id, *_TYPES],
+            [programme_id, *types],
         )  # fmt: skip
         while rows := found.fetchmany(_FETCHED):
-            for event_id, event_type, occurred_us, recorded_us, partition, offset, key, payload in rows:
-                said = json.loads(payload)
-                yield _said(event_id, event_type, occurred_us, recorded_us, partition, offset, key, said)
+            for *event, payload in rows:
+                yield LogEvent._make((*event, json.loads(payload)))
 
 
-def _said(
-    event_id: str, event_type: str, occurred_us: int, recorded_us: int, partition: int, offset: int, learner_key: str | None,
-    payload: Mapping[str, Any],
-) -> Fact | Void | GroupName:  # fmt: skip
-    if event_type == _VOIDED:
+def said_by(event: LogEvent) -> Fact | Void | GroupName:
+    """What an event of one of the ``ROSTER_TYPES`` says."""
+    payload = event.payload
+    if event.event_type == _VOIDED:
         return Void(payload["voided_event_id"])
-    if event_type == _NAMED:
+    if event.event_type == _NAMED:
         labels = tuple(filter(None, (payload["label_zh"], payload.get("label_en"))))
         return GroupName(payload["kind"], payload["group_id"], payload.get("county_id"), labels)
     place = Place(*(payload.get(name) for name in Place._fields))
     return Fact(
-        event_id,
-        event_type,
+        event.event_id,
+        event.event_type,
         payload["enrolment_id"],
-        occurred_us,
-        recorded_us,
-        partition,
-        offset,
-        str(learner_key),
+        event.occurred_us,
+        event.recorded_us,
+        event.partition,
+        event.offset,
+        str(event.learner_key),
         place,
     )
 

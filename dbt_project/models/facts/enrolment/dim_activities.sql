@@ -3,6 +3,10 @@
 select '{{ activity }}' as activity, '{{ event_type }}' as event_type
 union all
 {%- endfor %}
+{%- for activity in var('total_activities') %}
+select '{{ activity }}' as activity, 'totals.reported' as event_type
+union all
+{%- endfor %}
 {%- for activity, event_types in var('decided_activities').items() %}
 {%- set last_activity = loop.last %}
 {%- for event_type in event_types %}

@@ -46,7 +46,7 @@ spells as (
 ),
 
 answers as (
-    select programme_id, event_id, {{ unpack_json_counts('details', 'answers', 'answer') }}
+    select programme_id, event_id, {{ unpack_json_numbers('details', 'answers', 'answer') }}
     from (select distinct programme_id, event_id, details from forms) as told
 )
 
