@@ -94,7 +94,9 @@ _HELP: Mapping[Form, str] = {
     Form.BINARY: "no import takes it",
 }  # fmt: skip
 #: What else a table may be whose columns tell nothing.
-_OTHERWISE = " (rosters: xueqing import roster; answers of a survey: xueqing survey import)"
+_OTHERWISE = (
+    " (rosters: xueqing import roster; totals so far: xueqing import table; answers of a survey: xueqing survey form)"
+)
 _USUAL_ENCODINGS = ("", "utf-8", "utf-8-sig")
 
 
