@@ -33,6 +33,7 @@ class LogEntry(NamedTuple):
         values: what else a kind of event needs: ``seconds``, ``position``, ``grade`` (of 100), ``characters``, ``parent``, ``post_kind``,
             ``workshop``, ``result``.
         of: what the report counts it among: lines, or what is made of several.
+        recorded_us: when it was first recorded, where an imported past says so, microseconds since 1970; None: now.
     """
 
     identity: str
@@ -46,6 +47,7 @@ class LogEntry(NamedTuple):
     origin: str = ""
     values: Mapping[str, Any] = _NOTHING
     of: str = LINES
+    recorded_us: int | None = None
 
 
 class NotTold(Exception):

@@ -97,7 +97,8 @@ class PlatformLog:
                     except NotTold:
                         reason = "not_told"
                     else:
-                        found.append(self._record(counts_as, self._ids.of(entry.identity), entry.at, key, payload))
+                        event_id = self._ids.of(entry.identity)
+                        found.append(self._record(counts_as, event_id, entry.at, key, payload, entry.recorded_us))
                         continue
             found.append(self._kept(entry, key, enrolment_id, reason))
         return opened, found
@@ -137,9 +138,12 @@ class PlatformLog:
             counted_id=self._ids.of(entry.identity), course_id=entry.course or None, object_id=entry.object or None,
         )  # fmt: skip
         # An id of its own: the line may count once the pack names it or a roster has come, and is then imported again.
-        return self._record(_UNCOUNTED, self._ids.of(f"{entry.identity}\x1funcounted"), entry.at, key, payload)
+        event_id = self._ids.of(f"{entry.identity}\x1funcounted")
+        return self._record(_UNCOUNTED, event_id, entry.at, key, payload, entry.recorded_us)
 
-    def _record(self, event_type: str, event_id: str, at: str, key: str, payload: msgspec.Struct) -> NewRecord:
+    def _record(
+        self, event_type: str, event_id: str, at: str, key: str, payload: msgspec.Struct, recorded_us: int | None = None
+    ) -> NewRecord:
         self._report.events[event_type] += 1
         value = encode_raw(
             Envelope(
@@ -147,4 +151,4 @@ class PlatformLog:
                 programme_id=self._platform.programme_id, learner_key=key, source=self._platform.source, payload=payload,
             )
         )  # fmt: skip
-        return NewRecord(key.encode(), value)
+        return NewRecord(key.encode(), value, recorded_us)

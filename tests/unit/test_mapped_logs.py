@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -142,6 +142,24 @@ def test_a_wide_table_without_such_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "grades.csv").write_text("ID number,Essay (Real)\nX1,17\n", encoding="utf-8")
     with pytest.raises(BadSource, match="no column is like"):
         read(tmp_path / "grades.csv", WIDE, date(2017, 12, 20))
+
+
+def test_an_imported_past_says_when_its_rows_were_recorded(tmp_path: Path) -> None:
+    text = MAP.replace('"得分" = "grade"', '"入库时间" = "recorded"')
+    (tmp_path / "log.csv").write_text(
+        "账号,学习时间,行为,课程编号,时长,入库时间\n7,2017-10-25 09:08,视频学习,c-1,60,2017-10-26 10:00:00\n"
+        "7,2017-10-25 09:09,视频学习,c-1,60,\n7,2017-10-25 09:10,视频学习,c-1,60,2017-10-20 10:00:00\n"
+        "7,2017-10-25 09:11,视频学习,c-1,60,2999-01-01 00:00:00\n7,2017-10-25 09:12,视频学习,c-1,60,昨天\n",
+        encoding="utf-8",
+    )
+    entries, report = read(tmp_path / "log.csv", text)
+    # Ten in the morning in Shanghai.
+    assert [e.recorded_us for e in entries] == [int(datetime(2017, 10, 26, 2, tzinfo=UTC).timestamp()) * 1_000_000]
+    assert {why for _, why in report.set_aside} == {
+        "no time of recording", "recorded more than a day before it occurred", "recorded after its import", "no such time of recording",
+    }  # fmt: skip
+    (claim,) = report.claims
+    assert "yanxiu claims: 1, from 2017-10-26T02:00:00Z" in claim
 
 
 @pytest.mark.parametrize(

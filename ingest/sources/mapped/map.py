@@ -16,6 +16,7 @@ __all__ = ["FIELDS", "PLATFORM", "LogMap", "read_map"]
 #: What a column may be. One of the first four says who; ``id`` tells rows apart.
 FIELDS = (
     "account", "id_number", "phone", "at", "event", "course", "object", "kind", "origin", "seconds", "minutes", "grade", "result", "characters", "id",
+    "recorded",
 )  # fmt: skip
 WHO = ("account", "id_number", "phone")
 _SETTINGS = ("platform", "event", "time_zone", "dates")

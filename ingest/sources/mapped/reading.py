@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from ingest.sources.entries import LogEntry, identifier
 from ingest.sources.ids import Alike
 from ingest.sources.mapped.map import WHO, Cells, LogMap
 from ingest.sources.moodle.times import Times
+from ingest.sources.recorded import RecordedTimes
 from ingest.sources.report import LINES, SetAside
 from ingest.sources.tables.header import HEAD_ROWS, find_header
 from ingest.sources.tables.reading import Cell, read_sheets
@@ -46,6 +47,8 @@ def read_mapped(
         BadSource: the file cannot be read, or no sheet has the columns.
     """
     is_there = False
+    is_past = "recorded" in log_map.columns.values()
+    recorded = RecordedTimes("recorded", "at", datetime.now(UTC)) if is_past else None
     for sheet in read_sheets(file):
         rows = iter(sheet.rows)
         head = list(islice(rows, HEAD_ROWS))
@@ -54,7 +57,7 @@ def read_mapped(
             continue
         is_there = True
         places = {log_map.columns[name]: i for i, name in enumerate(header.names) if name in log_map.columns}
-        reader = _Rows(log_map, places, Times(zone, log_map.dates), zone, as_of)
+        reader = _Rows(log_map, places, Times(zone, log_map.dates), zone, as_of, recorded)
         wide = [
             (place, thing, cells)
             for place, name in enumerate(header.names)
@@ -75,6 +78,8 @@ def read_mapped(
                 aside(",".join(map(str, row)), entry)
             else:
                 yield entry
+    if recorded is not None:
+        aside.report.claims += recorded.told()
     if not is_there:
         raise BadSource(f"{file.name} has no sheet with the columns {', '.join(log_map.columns)} of the map")
 
@@ -100,9 +105,11 @@ def _of_cells(
 
 class _Rows:
     def __init__(
-        self, log_map: LogMap, places: Mapping[str, int], times: Times, zone: ZoneInfo, as_of: date | None
-    ) -> None:
+        self, log_map: LogMap, places: Mapping[str, int], times: Times, zone: ZoneInfo, as_of: date | None,
+        recorded: RecordedTimes | None,
+    ) -> None:  # fmt: skip
         self._map, self._places, self._times, self._zone, self._as_of = log_map, places, times, zone, as_of
+        self._recorded = recorded
         self._alike = Alike()
 
     def entry(self, row: Sequence[Cell], told: Mapping[str, Cell] | None = None) -> LogEntry | str:
@@ -114,6 +121,9 @@ class _Rows:
             at = self._instant(cells["at"]) if "at" in cells else self._end_of_the_day()
         except (ValueError, OverflowError):
             return "no such time"
+        recorded_us = self._recorded_us(cells, at)
+        if isinstance(recorded_us, str):
+            return recorded_us
         who = next(((name, text) for name in WHO if (text := _text(cells.get(name, "")))), None)
         if who is None:
             return "says nobody"
@@ -138,8 +148,21 @@ class _Rows:
             identity = f"id {number}" if number else self._alike.numbered(at, said)
         return LogEntry(
             identity, (event,), at, account, "", identifier(texts["course"]), identifier(texts["object"]), identifier(texts["kind"]),
-            texts["origin"], values,
+            texts["origin"], values, recorded_us=recorded_us,
         )  # fmt: skip
+
+    def _recorded_us(self, cells: Mapping[str, Cell], at: str) -> int | str | None:
+        """When the row was first recorded, or why what it claims makes no sense; None where the table does not say."""
+        if self._recorded is None:
+            return None
+        try:
+            claimed = self._instant(cells["recorded"]) if _text(cells["recorded"]) else None
+        except (ValueError, OverflowError):
+            return "no such time of recording"
+        found = self._recorded.read({"recorded": claimed, "at": at})
+        if isinstance(found, int):
+            self._recorded.note(self._map.platform, found)
+        return found
 
     def _end_of_the_day(self) -> str:
         assert self._as_of is not None
