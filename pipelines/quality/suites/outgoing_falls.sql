@@ -19,7 +19,8 @@ corrections as (
     semi join fallen using (programme_id, enrolment_id)
     where event_type in (
         'enrolment.opened', 'enrolment.transferred', 'enrolment.withdrawn', 'post.judged', 'post.voided', 'post.published',
-        'assignment.graded', 'practice.awarded', 'outcome.approved', 'outcome.rejected', 'course.deselected', 'result.recorded'
+        'assignment.graded', 'practice.awarded', 'outcome.approved', 'outcome.rejected', 'course.deselected', 'result.recorded',
+        'totals.reported'
     )
     union
     select events.programme_id, events.enrolment_id, greatest(voids.voided_on, events.occurred_on)
