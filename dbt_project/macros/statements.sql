@@ -55,6 +55,8 @@
             and {{ duration_seconds(statement_part('duration')) }} is not null then 'text.read'
         when {{ statement_part('cmi5_session') }} is not null
             and {{ verb }} in ('{{ adl }}passed', '{{ adl }}failed') then 'assignment.graded'
+        when {{ statement_part('cmi5_session') }} is not null
+            and {{ verb }} in ('{{ adl }}completed', 'https://w3id.org/xapi/adl/verbs/waived') then 'unit.completed'
         when named_type = 'assignment.graded' and {{ told_grade() }} is null then event_type
         when named_type = 'text.read' and {{ duration_seconds(statement_part('duration')) }} is null then event_type
         when named_type <> '' then named_type

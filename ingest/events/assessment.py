@@ -38,6 +38,15 @@ class AssignmentFeatured(Struct, kw_only=True, frozen=True):
     assignment_id: Id
 
 
+@event("unit.completed")
+class UnitCompleted(Struct, kw_only=True, frozen=True):
+    """A unit of a course was gone through to its end, or was waived; with its verdicts and `units.csv` it says whether the unit is satisfied."""
+
+    enrolment_id: Id
+    unit_id: Id
+    is_waived: bool | None = None
+
+
 @event("peer_review.submitted")
 class PeerReviewSubmitted(Struct, kw_only=True, frozen=True):
     """A learner reviewed another learner's assignment; each work counts once, one's own and nobody's never."""

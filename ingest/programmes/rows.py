@@ -173,6 +173,18 @@ class Course(Row, frozen=True):
     hours: NotNegative
 
 
+class Unit(Row, frozen=True):
+    """units.csv: the units of cmi5 courses (assignable units) and what satisfies each, as their packages say (`xueqing programme units`)."""
+
+    key = ("unit_id",)
+    is_optional = True
+    unit_id: str
+    course_id: str
+    label_zh: str
+    label_en: str
+    move_on: Literal["Passed", "Completed", "CompletedAndPassed", "CompletedOrPassed", "NotApplicable"]
+
+
 class AssessmentRule(Row, frozen=True):
     """assessment_rules.csv. A stage without ``stage_pass_points`` is shown, and nobody needs to pass it."""
 
@@ -369,6 +381,7 @@ TABLES: Mapping[str, type[Row]] = {
     "school_stages": SchoolStage,
     "phases": Phase,
     "courses": Course,
+    "units": Unit,
     "assessment_rules": AssessmentRule,
     "indicators": Indicator,
     "breakdowns": Breakdown,

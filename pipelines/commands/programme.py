@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ingest.programmes.cmi5_package import read_package, write_units
 from ingest.programmes.loading import load_programme
 from ingest.programmes.pack import check_pack, load_pack
 from ingest.programmes.template import new_pack
@@ -52,6 +53,24 @@ def check(folder: Annotated[Path, typer.Argument(help="The pack's folder.", exis
         errors.print(f"[red]{len(problems)} to mend.[/red] Rows are counted from the header, which is row 1.")
         raise typer.Exit(1)
     output.print(f"nothing is wrong with {load_pack(folder).programme_id}")
+
+
+@app.command()
+def units(
+    folder: Annotated[Path, typer.Argument(help="The pack's folder.", exists=True, file_okay=False)],
+    packages: Annotated[list[Path], typer.Argument(help="cmi5 course packages (ZIP), or their cmi5.xml.", exists=True)],
+) -> None:
+    """Write the units of cmi5 course packages into a pack's units.csv, with what satisfies each (moveOn).
+
+    The activity `unit_satisfied` then counts the units that somebody has satisfied, for indicators and assessment rules. A course that is
+    there already is replaced. Look the file through, then: xueqing programme load FOLDER.
+    """
+    load_pack(folder)
+    for package in packages:
+        rows = read_package(package)
+        file = write_units(folder, rows)
+        output.print(f"{file.name}: {len(rows)} units of {rows[0]['course_id']}", markup=False, soft_wrap=True)
+    errors.print(f"next: xueqing programme load {folder}", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -32,6 +32,7 @@ SEGMENTS = "https://w3id.org/xapi/video/extensions/played-segments"
 SESSION = "https://w3id.org/xapi/video/extensions/session-id"
 CMI5 = "https://w3id.org/xapi/cmi5/context/extensions/sessionid"
 COURSE = "http://example.org/courses/1"
+THING = "http://example.org/things/1"
 DAY = date(2017, 10, 12)
 
 
@@ -64,8 +65,18 @@ class House:
         pack = find_packs(None)[PACK]
         self.lrs, self.warehouse, self.lake = Lrs(folder), Warehouse(folder / "w"), Lake(str(folder / "lake"))
         self.keys = {p: self.lrs.key("statements/write", "enrolments/open", programme=p) for p in (USUAL, MASTERY)}
+        units = [
+            {
+                "unit_id": f"{THING}-{move_on}",
+                "course_id": COURSE,
+                "label_zh": move_on,
+                "label_en": move_on,
+                "move_on": move_on,
+            }
+            for move_on in ("Passed", "Completed", "CompletedAndPassed", "CompletedOrPassed", "NotApplicable")
+        ]
         self.reference = reference_tables({
-            USUAL: replace(pack, programme_id=USUAL),
+            USUAL: replace(pack, programme_id=USUAL, tables={**pack.tables, "units": units}),
             MASTERY: replace(pack, programme_id=MASTERY, unit_mastery=True),
             LATER: replace(pack, programme_id=LATER, starts_on=date(2017, 10, 23)),
         })  # fmt: skip
@@ -84,12 +95,13 @@ class House:
         *,
         result: Any = None,
         registration: str | None = None,
+        thing: str = THING,
         **said: str,
     ) -> None:
         extensions = {{"session": SESSION, "unit": CMI5}[name]: value for name, value in said.items()}
         statement: dict[str, Any] = {
             "id": str(uuid.uuid4()), "actor": {"mbox": f"mailto:{learner}@example.org"}, "verb": {"id": verb},
-            "object": {"id": "http://example.org/things/1"}, "timestamp": f"2017-10-{at}",
+            "object": {"id": thing}, "timestamp": f"2017-10-{at}",
             "context": {"contextActivities": {"grouping": [{"id": COURSE}]}, "extensions": extensions},
         }  # fmt: skip
         if registration is not None:
@@ -215,6 +227,17 @@ def _statements(house: House) -> None:
     house.tell("ends-twice", f"{ADL}terminated", "12T05:00:00Z", unit="s2b", result={"duration": "PT1M"})
     house.tell("begins-twice", f"{ADL}initialized", "12T01:00:00Z", unit="s3")
     house.tell("begins-twice", f"{ADL}initialized", "12T01:00:01Z", unit="s3")
+    # Units of a package, by what their moveOn asks.
+    for learner, verbs in {
+        "unit-passed": ("passed",), "unit-completed": ("completed",), "unit-both": ("completed", "passed"), "unit-failed": ("failed",),
+        "unit-waived": ("waived",),
+    }.items():  # fmt: skip
+        for move_on in ("Passed", "Completed", "CompletedAndPassed", "CompletedOrPassed", "NotApplicable"):
+            for verb in verbs:
+                space = "https://w3id.org/xapi/adl/verbs/" if verb == "waived" else ADL
+                house.tell(
+                    learner, f"{space}{verb}", "12T01:00:00Z", unit=f"{learner}-{move_on}", thing=f"{THING}-{move_on}"
+                )
     # Judged.
     for learner, verb, score in (
         ("failed-scaled", "failed", {"scaled": 0.599999}), ("passed-raw", "passed", {"raw": 45, "min": 0, "max": 100}),
@@ -226,6 +249,16 @@ def _statements(house: House) -> None:
             result = {"success": verb == "passed"} | ({} if score is None else {"score": score})
             name = learner if programme == USUAL else f"{learner}-mastery"
             house.tell(name, f"{ADL}{verb}", "12T01:00:00Z", programme, unit=name, result=result)
+
+
+def test_units_are_satisfied_by_what_their_package_asks(told: Told) -> None:
+    # By verbs: passed alone satisfies Passed and CompletedOrPassed; completed alone Completed and CompletedOrPassed.
+    assert told.total("unit-passed", "unit_satisfied") == 2
+    assert told.total("unit-completed", "unit_satisfied") == 2
+    assert told.total("unit-both", "unit_satisfied") == 4
+    assert told.total("unit-failed", "unit_satisfied") == 0
+    # Waived: all but the one that asks nothing anyway, and waiving it is a decision, too.
+    assert told.total("unit-waived", "unit_satisfied") == 5
 
 
 def test_a_video_counts_by_registration(told: Told) -> None:

@@ -36,6 +36,7 @@ DOMAIN = [
     "assignment.submitted",
     "assignment.graded",
     "assignment.featured",
+    "unit.completed",
     "peer_review.submitted",
     "practice.awarded",
     "outcome.submitted",

@@ -25,4 +25,7 @@ select programme_id, enrolment_id, entry_on, activity, event_count, quantity
 from {{ ref('int_once_entries') }}
 union all
 select programme_id, enrolment_id, entry_on, activity, event_count, quantity
+from {{ ref('int_unit_entries') }}
+union all
+select programme_id, enrolment_id, entry_on, activity, event_count, quantity
 from {{ ref('int_totals_entries') }}

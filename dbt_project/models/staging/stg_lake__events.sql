@@ -103,7 +103,9 @@ select
     ) as post_id,
     {{ told('is_effective') }} as is_effective,
     coalesce(
-        {{ told('assignment_id') }}, case when events.meant_type in ('assignment.submitted', 'assignment.graded') then events.foreign_thing end
+        {{ told('assignment_id') }},
+        case when events.meant_type = 'unit.completed' then {{ json_text('events.own_payload', 'unit_id') }} end,
+        case when events.meant_type in ('assignment.submitted', 'assignment.graded', 'unit.completed') then events.foreign_thing end
     ) as assignment_id,
     coalesce(cast({{ told('grade') }} as decimal(18, 15)), events.foreign_grade) as grade,
     coalesce({{ told('is_final') }}, case when events.foreign_grade is not null then true end) as is_final,
@@ -118,6 +120,10 @@ select
             'group.named', 'platform.event_recorded', 'totals.reported'
         ) then events.own_payload
         when events.meant_type = 'post.published' and events.staff_key is not null then events.own_payload
+        when events.meant_type = 'unit.completed' and events.is_foreign then {{ json_object_text({
+            'is_waived': 'case when ' ~ statement_part('verb_id') ~ " like '%/waived' then 'true' else 'false' end"
+        }) }}
+        when events.meant_type = 'unit.completed' then events.own_payload
         when events.foreign_grade is not null and {{ is_verdict() }} then {{ json_object_text({'has_passed': 'case when ' ~ is_passed_verb() ~ " then 'true' else 'false' end"}) }}
         when events.meant_type = 'xapi.statement_stored' then {{ json_object_text({'verb_id': statement_part('verb_id')}) }}
     end as details,
