@@ -34,7 +34,16 @@ with changes as (
     {%- endif %}
 )
 
-select changes.cell_number, changes.programme_id, rules.indicator, min(changes.first_on) as first_on
+select
+    changes.cell_number, changes.programme_id, rules.indicator,
+    -- Where a share's whole is another one from a later day on, all that it was is taken back on that day, and all that the other is
+    -- comes in: neither is told by what changes from the first day on.
+    case
+        when max(greatest(
+            rules.applies_from_on, case when rules.applies_to_on < {{ open_end() }} then rules.applies_to_on else {{ beginning() }} end
+        )) >= min(changes.first_on) then {{ beginning() }}
+        else min(changes.first_on)
+    end as first_on
 from changes
 inner join {{ ref('int_indicator_rules') }} as rules on changes.programme_id = rules.programme_id
 where changes.indicator in ('{{ whole_groups() | join("', '") }}', rules.indicator, rules.denominator)
