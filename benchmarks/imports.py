@@ -1,8 +1,8 @@
-"""Speed and memory of the importers: ``python -m benchmarks.imports [--lines N]``.
+"""Speed and memory of the importers: ``python -m benchmarks.imports [--lines N] [--people N]``.
 
 Each import is a command of its own on a new home: from the file to the log, durable. Files are generated: they have the lines of real ones
 and invented people, half of them of accounts that are met for the first time. Memory is the peak of the process; a file of four times the
-lines says whether it grows. Prints a Markdown table.
+lines says whether it grows. Tables of totals are brought into a home that has the roster of their people. Prints Markdown tables.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,9 +78,32 @@ def openedx_lines(count: int) -> Iterator[str]:
         ) + "\n"  # fmt: skip
 
 
-def run(arguments: list[str], folder: Path) -> tuple[float, float, float]:
-    """Seconds, seconds of processor time and peak MiB of a command on a new home."""
+TOTALS = {
+    "学习时长(分钟)": "video minutes", "阅读时长(分钟)": "text minutes", "登录次数": "session count", "浏览次数": "content count",
+    "发帖数": "post count", "有效发帖": "effective_post count", "日志数": "journal count", "提交作业": "assignment_submitted count",
+    "合格作业": "assignment_passed count", "互评数": "peer_review count",
+}  # fmt: skip
+
+
+def roster_lines(people: int) -> Iterator[str]:
+    """A roster by accounts: invented people of one county."""
+    yield "姓名,账号,区县,学校,学段,学科,班级\n"
+    for n in range(people):
+        yield f"学员{n},user{n:06},秦州区,学校{n // 60},小学,语文,{n // 60}班\n"
+
+
+def totals_lines(people: int, day: int) -> Iterator[str]:
+    """A table of totals as of a day: each person has a little more than the day before."""
+    yield f"账号,{','.join(TOTALS)}\n"
+    for n in range(people):
+        yield f"user{n:06},{','.join(str(day * (1 + (n + k) % 7)) for k in range(len(TOTALS)))}\n"
+
+
+def run(arguments: list[str], folder: Path, template: Path | None = None) -> tuple[float, float, float]:
+    """Seconds, seconds of processor time and peak MiB of a command on a new home, or on a copy of one."""
     with tempfile.TemporaryDirectory(dir=folder) as home:
+        if template is not None:
+            shutil.copytree(template, home, dirs_exist_ok=True)
         started = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.cli", *arguments],
@@ -102,10 +126,43 @@ CONTENDERS: dict[str, tuple[Callable[[int], Iterator[str]], list[str]]] = {
 }  # fmt: skip
 
 
+def tables(people: int, folder: Path, empty: tuple[float, float]) -> None:
+    """Tables of totals of all people: five dates, and twenty."""
+    home, programme = folder / "home", ["-p", "tianshui-2017"]
+    (folder / "roster.csv").write_text("".join(roster_lines(people)), encoding="utf-8")
+    (folder / "totals.toml").write_text(
+        'platform = "bench"\n[columns]\n"账号" = "account"\n[totals]\n'
+        + "".join(f'"{header}" = "{what}"\n' for header, what in TOTALS.items()),
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "pipelines.cli", "import", "roster", str(folder / "roster.csv"), *programme, "--as-of", "2017-10-10", "--apply"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"XUEQING_HOME": str(home)})
+    print(
+        "\n| import | people | dates | cells | cells/s | cells a processor second | peak, MiB |\n|---|---:|---:|---:|---:|---:|---:|"
+    )
+    for dates in (5, 20):
+        exports = folder / f"exports-{dates}"
+        exports.mkdir()
+        for day in range(1, dates + 1):
+            text = "".join(totals_lines(people, day))
+            (exports / f"2017-11-{day:02}.csv").write_text(text, encoding="utf-8")
+        arguments = ["import", "table", str(exports), "--map", str(folder / "totals.toml"), *programme, "--apply"]
+        done = [run(arguments, folder, home) for _ in range(ROUNDS)]
+        cells = people * dates * (1 + len(TOTALS))
+        seconds, cpu_s = min(s for s, _, _ in done) - empty[0], min(c for _, c, _ in done) - empty[1]
+        peak = max(used for *_, used in done)
+        print(
+            f"| totals (CSV) | {people:,} | {dates} | {cells:,} | {cells / seconds:,.0f} | {cells / cpu_s:,.0f} | {peak:.0f} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--lines", type=int, default=300_000)
-    lines = parser.parse_args().lines
+    parser.add_argument("--people", type=int, default=7_000)
+    asked = parser.parse_args()
+    lines = asked.lines
     print(describe() + "\n")
     print(
         "| import | lines | lines/s | lines a processor second | MiB/s | peak, MiB | peak of four times the lines |\n"
@@ -137,6 +194,7 @@ def main() -> None:
             )
             for file in files.values():
                 file.unlink()
+        tables(asked.people, folder, (empty_s, empty_cpu_s))
 
 
 if __name__ == "__main__":
