@@ -64,8 +64,12 @@ _GENDERS = {"男": "M", "男性": "M", "m": "M", "male": "M", "女": "F", "女�
 
 def text_of(cell: Cell) -> str:
     """A cell as a text of one line: full-width signs as usual ones, no sign that cannot be seen, a whole number without its fraction."""
-    if isinstance(cell, str) and cell.isalnum() and unicodedata.is_normalized("NFKC", cell):
-        return cell  # what nine of ten cells are, in a third of the time
+    if isinstance(cell, str):
+        # What nine of ten cells are, in a third of the time.
+        if not cell or (cell.isascii() and cell.isprintable() and " " not in cell):
+            return cell
+        if cell.isalnum() and unicodedata.is_normalized("NFKC", cell):
+            return cell
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else repr(cell)
     if isinstance(cell, datetime):

@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 
 from ingest.sources.roster.values import text_of
 from ingest.sources.tables import Cell
@@ -71,8 +72,9 @@ _MOST = 100_000_000_000
 _BEGIN = datetime.fromisoformat("1899-12-30")
 
 
+@lru_cache(maxsize=1 << 15, typed=True)
 def amount_of(cell: Cell, unit: str) -> tuple[int | None, Reason | None]:
-    """A total in thousandths of seconds, times, points or percent; None where the cell tells none, with the reason where it tells something else."""
+    """A total in thousandths of seconds, times, points or percent (tables say the same few over and over); None where the cell tells none, with the reason where it tells something else."""
     text = text_of(cell) if isinstance(cell, str) else ""
     if isinstance(cell, str) and text.casefold() in _NONE:
         return None, None
