@@ -311,6 +311,28 @@ def _assignments(s: _Stage) -> Ints:
     return who
 
 
+def _others_work(who: Ints, submitted: Ints, drawn: Ints, people: int) -> Ints:
+    """Whose work each review is of: of others in turn, from a drawn one on, so that nobody reviews the same work twice while there are others.
+
+    Args:
+        who: the reviewer of each review. submitted: those whose work there is. drawn: for each review a place in ``submitted``, of which
+            each reviewer's first is used.
+    """
+    order = np.argsort(who, kind="stable")
+    reviewers = who[order]
+    is_first = np.r_[True, reviewers[1:] != reviewers[:-1]][: len(reviewers)]
+    starts = np.flatnonzero(is_first)
+    group = np.cumsum(is_first) - 1
+    turn = drawn[order][starts][group] + np.arange(len(reviewers)) - starts[group]
+    place = np.full(people, -1, dtype=np.int64)
+    place[submitted] = np.arange(len(submitted))
+    own = place[reviewers]
+    after_own = (own + 1 + turn % max(1, len(submitted) - 1)) % len(submitted)
+    found = np.empty_like(who)
+    found[order] = submitted[np.where(own < 0, turn % len(submitted), after_own)]
+    return found
+
+
 def _peer_reviews(s: _Stage, submitted: Ints) -> Ints:
     c, rng = s.cohort, s.rng
     counts = np.where(c.passed, np.maximum(10, rng.poisson(9 * c.zeal)), rng.integers(0, 3, len(c)))
@@ -318,7 +340,7 @@ def _peer_reviews(s: _Stage, submitted: Ints) -> Ints:
     # The zealous half reviews as much as it likes; the others' shortfall is real too.
     counts = np.where(c.passed & (rng.random(len(c)) < 0.25), rng.integers(4, 10, len(c)), counts)
     who, at = s.within_sessions(counts)
-    target = submitted[rng.integers(0, len(submitted), len(who))]
+    target = _others_work(who, submitted, rng.integers(0, len(submitted), len(who)), len(c))
     scores = rng.integers(55, 100, len(who)).tolist()
     s.rows.add(
         "peer_review.submitted",
