@@ -42,7 +42,7 @@ def statement_rules(rows: Iterable[Mapping[str, str]] = ()) -> list[tuple[str, s
         # After a row for any activity no other row of the verb is reached.
         if row["platform"] != STATEMENTS or (verb, "") in found:
             continue
-        kinds = dict(conditions(row["condition"])).get("kind", {""})
-        for kind in kinds:
+        # In an order that is the same in every process: definitions that differ are a reason to build in whole.
+        for kind in sorted(dict(conditions(row["condition"])).get("kind", frozenset({""}))):
             found.setdefault((verb, kind), row["counts_as"] or "")
     return [(verb, kind, counts_as) for (verb, kind), counts_as in found.items()]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -266,3 +269,18 @@ def test_a_share_of_shares_is_followed_to_its_group() -> None:
     assert (found["a3"]["shares_of"], found["a3"]["whole_group"]) == ("a2|a1|a0", "called_up")
     # A pack that nobody has checked harms nobody: not by its length, not by a circle, not by the name of a group.
     assert list(found) == [f"a{n}" for n in range(MOST_SHARES + 1)]
+
+
+def test_definitions_are_the_same_in_every_process() -> None:
+    """What differs is a reason to build in whole: no order of a set, which each process draws anew, may come in."""
+    code = (
+        "from ingest.programmes.folders import find_packs; from ingest.programmes.reference import reference_tables;"
+        "print([(name, rows.to_pylist()) for name, rows in sorted(reference_tables(find_packs(None)).items())])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, env=os.environ | {"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
