@@ -29,7 +29,7 @@ PROGRAMME = "tianshui-2017"
 def run(command: list[str], cwd: Path, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("XUEQING_", "PYTHON"))}
     clean |= {"XUEQING_HOME": str(home), "COLUMNS": "130", "LANG": "C.UTF-8", **env}
-    return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=400)
+    return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=1000)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@
 
 with facts as (
     select
-        events.programme_id, events.enrolment_id, events.assignment_id as unit_id, units.move_on,
+        events.programme_id, events.enrolment_id, units.unit_id, units.move_on,
         case
             when events.event_type = 'assignment.graded' then 'passed'
             when {{ json_text('events.details', 'is_waived') }} = 'true' then 'waived'
@@ -15,7 +15,8 @@ with facts as (
         {{ stands_to('events.occurred_on') }} as stands_to_on
     from {{ ref('int_events_in_play') }} as events
     inner join {{ source('reference', 'units') }} as units
-        on events.programme_id = units.programme_id and events.assignment_id = units.unit_id
+        on events.programme_id = units.programme_id
+            and coalesce(events.assignment_id, {{ json_text('events.details', 'unit_id') }}) = units.unit_id
     left join {{ standing_of('events') }}
     where events.event_type = 'unit.completed'
         or (events.event_type = 'assignment.graded' and {{ json_text('events.details', 'has_passed') }} = 'true')

@@ -104,7 +104,6 @@ select
     {{ told('is_effective') }} as is_effective,
     coalesce(
         {{ told('assignment_id') }},
-        case when events.meant_type = 'unit.completed' then {{ json_text('events.own_payload', 'unit_id') }} end,
         case when events.meant_type in ('assignment.submitted', 'assignment.graded', 'unit.completed') then events.foreign_thing end
     ) as assignment_id,
     coalesce(cast({{ told('grade') }} as decimal(18, 15)), events.foreign_grade) as grade,
