@@ -47,7 +47,7 @@ from warehouse.lake import Lake
 from warehouse.query import connect
 
 XAPI = "https://w3id.org/xapi"
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(2700)]
 NAMES = ["甲班计划", "乙班计划", "丙班计划", "programme-d"]
 CHINESE = {"e0": "学员零", "e1": "学员一", "e2": "乙学员", "e3": "甲学员"}
 
