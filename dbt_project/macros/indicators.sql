@@ -3,6 +3,15 @@
     {{ return(var('dimensions') | reject('in', ['province_id', 'city_id']) | list) }}
 {%- endmacro %}
 
+{#- The activity of an event type that simply adds up. -#}
+{% macro plain_activity(event_type) -%}
+    case {{ event_type }}
+        {%- for name, activity in var('plain_activities').items() %}
+        when '{{ name }}' then '{{ activity }}'
+        {%- endfor %}
+    end
+{%- endmacro %}
+
 {#- The whole groups, of which indicators are shares: they are counted like indicators. -#}
 {% macro whole_groups() -%}
     {{ return(var('whole_groups') | list) }}

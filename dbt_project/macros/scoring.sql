@@ -23,12 +23,7 @@
     cast(cast({{ micropoints }} as decimal(18, 0)) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6))
 {%- endmacro %}
 
-{#- A number of a pack's file in millionths. -#}
-{% macro millionths(text) -%}
-    {{ in_millionths(text) }}
-{%- endmacro %}
-
-{#- An amount in millionths, which are whole numbers. DuckDB multiplies decimals of 18 digits in 18 digits. -#}
+{#- An amount, or a number of a pack's file, in millionths, which are whole numbers. DuckDB multiplies decimals of 18 digits in 18 digits. -#}
 {% macro in_millionths(amount) -%}
     cast(cast({{ amount }} as decimal(24, 6)) * 1000000 as bigint)
 {%- endmacro %}

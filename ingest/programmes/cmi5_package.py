@@ -6,9 +6,10 @@ import csv
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
-from ingest.programmes.rows import REFERENCE_COLUMNS
+from ingest.programmes.rows import REFERENCE_COLUMNS, MoveOn
 from warehouse.errors import BadSource
 
 __all__ = ["read_package", "write_units"]
@@ -18,7 +19,7 @@ _NAMESPACE = "{https://w3id.org/xapi/profiles/cmi5/v1/CourseStructure.xsd}"
 _MOST_BYTES = 16 << 20
 #: What cmi5 takes for said where a unit says nothing.
 _USUAL = "NotApplicable"
-MOVE_ON = frozenset({"Passed", "Completed", "CompletedAndPassed", "CompletedOrPassed", _USUAL})
+MOVE_ON = frozenset(get_args(MoveOn))
 
 
 def read_package(file: Path) -> list[dict[str, str]]:
@@ -57,6 +58,7 @@ def _structure(file: Path) -> bytes:
                 if archive.getinfo(_STRUCTURE).file_size > _MOST_BYTES:
                     raise BadSource(f"{file.name}: {_STRUCTURE} is larger than {_MOST_BYTES >> 20} MiB")
                 content = archive.read(_STRUCTURE)
+    # The last two are how zipfile tells of a packing that it does not know, and of a password.
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise BadSource(f"{file.name} cannot be read ({type(error).__name__})") from error
     # No structure needs a document type, and entities in entities grow past any memory.

@@ -56,6 +56,8 @@ Maybe = Literal["", "true", "false"]
 #: What a row of sources.csv asks of an event: a field and the values of which it has one; several are joined by ``;``.
 CONDITION = r"^(?:\*|(?:origin|course|object|kind)=[^;=]+(?:;(?:origin|course|object|kind)=[^;=]+)*)$"
 Measure = Literal["quantity", "event_count"]
+#: What satisfies a unit, in the words of cmi5.
+MoveOn = Literal["Passed", "Completed", "CompletedAndPassed", "CompletedOrPassed", "NotApplicable"]
 #: An identifier in reports, SQL and on the command line.
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="a name of small letters, digits and _")]
 NotEmpty = Annotated[str, Meta(min_length=1, max_length=200, description="an id of 1 to 200 characters")]
@@ -182,7 +184,7 @@ class Unit(Row, frozen=True):
     course_id: str
     label_zh: str
     label_en: str
-    move_on: Literal["Passed", "Completed", "CompletedAndPassed", "CompletedOrPassed", "NotApplicable"]
+    move_on: MoveOn
 
 
 class AssessmentRule(Row, frozen=True):

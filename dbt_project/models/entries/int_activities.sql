@@ -8,11 +8,7 @@ select
     programme_id,
     enrolment_id,
     occurred_on,
-    case event_type
-        {%- for event_type, activity in activities.items() %}
-        when '{{ event_type }}' then '{{ activity }}'
-        {%- endfor %}
-    end as activity,
+    {{ plain_activity('event_type') }} as activity,
     case
         when event_type in ('video.watched', 'text.read') then duration_s
         when event_type = 'content.accessed' then cast(click_count as decimal(18, 6))

@@ -1,5 +1,4 @@
 {{ config(materialized='view') }}
-{%- set activities = var('plain_activities') %}
 
 -- What counts once however often it is told, as entries: a viewing, of which each statement says all that was played so far; the
 -- beginning and the end of a unit's session; a journal that is published again when it is edited; a review of the same work. A day
@@ -9,11 +8,7 @@
 with events as (
     select
         events.*,
-        case events.event_type
-            {%- for event_type, activity in activities.items() %}
-            when '{{ event_type }}' then '{{ activity }}'
-            {%- endfor %}
-        end as activity,
+        {{ plain_activity('events.event_type') }} as activity,
         case when events.event_type in ('video.watched', 'text.read') then events.duration_s else cast(1 as decimal(18, 6)) end as amount
     from {{ ref('int_events_in_play') }} as events
     left join {{ ref('int_enrolments_opened') }} as reviewed

@@ -18,8 +18,8 @@ rules as (
     select
         rules.programme_id, rules.version, rules.stage, rules.component, rules.scoring, rules.activity, rules.measure,
         rules.applies_from_on, rules.applies_to_on,
-        {{ millionths('rules.max_points') }} as max_micropoints,
-        {{ millionths('rules.unit_size') }} as unit_millionths,
+        {{ in_millionths('rules.max_points') }} as max_micropoints,
+        {{ in_millionths('rules.unit_size') }} as unit_millionths,
         {{ in_millionths('cast(rules.unit_size as decimal(19, 6)) * cast(rules.target as decimal(18, 6))') }} as target_millionths,
         row_number() over (order by rules.programme_id, rules.version, rules.stage, rules.component) as rule_number
     from {{ defined('assessment_rules') }} as rules

@@ -18,8 +18,8 @@ with components as (
 stages as (
     select
         rules.programme_id, rules.version, rules.stage, rules.applies_to_on,
-        max({{ millionths('rules.stage_max_points') }}) as max_micropoints,
-        max({{ millionths("nullif(rules.stage_pass_points, '')") }}) as pass_micropoints,
+        max({{ in_millionths('rules.stage_max_points') }}) as max_micropoints,
+        max({{ in_millionths("nullif(rules.stage_pass_points, '')") }}) as pass_micropoints,
         row_number() over (order by rules.programme_id, rules.version, rules.stage) as stage_number
     from {{ defined('assessment_rules') }} as rules
     group by rules.programme_id, rules.version, rules.stage, rules.applies_to_on

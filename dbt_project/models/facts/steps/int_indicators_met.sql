@@ -17,7 +17,7 @@ with enrolments as (
 rules as (
     select
         indicators.programme_id, indicators.version, indicators.indicator, indicators.activity, indicators.measure,
-        indicators.operator, {{ millionths('indicators.threshold') }} as threshold,
+        indicators.operator, {{ in_millionths('indicators.threshold') }} as threshold,
         indicators.applies_from_on, indicators.applies_to_on,
         row_number() over (order by indicators.programme_id, indicators.version, indicators.indicator) as rule_number
     from {{ defined('indicators') }} as indicators
